@@ -1,0 +1,4 @@
+//! why403 watches whether an integration can still read Genesys Cloud queues and, when it is
+//! refused, says exactly why.
+
+pub mod sim;

@@ -1,0 +1,3 @@
+//! The `why403` command.
+
+fn main() {}

@@ -2,3 +2,5 @@
 //! refused, says exactly why.
 
 pub mod sim;
+pub mod clock;
+pub mod target;

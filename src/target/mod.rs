@@ -1,0 +1,185 @@
+//! What is watched: a Genesys org, the credential that mints its tokens, and the operations that
+//! an integration needs there.
+//!
+//! Everything here is plain, validated data. Nothing in this module reads files, environment or
+//! clocks; `config` builds these values and no later module checks them again.
+
+mod name;
+mod operation;
+mod region;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+pub use name::{InvalidName, Name};
+pub use operation::{Mode, OPERATIONS, Operation, Permission, Scope, covers};
+pub use region::{REGIONS, Region, login_for};
+
+/// One integration's access to one Genesys org.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Unique name, used in paths, labels and logs.
+    pub name: Name,
+    /// Base URL of the Platform API, for example `https://api.mypurecloud.de`; never ends in `/`.
+    pub api: Url,
+    /// What mints this target's tokens; shared between targets that use the same client.
+    pub credential: Arc<Credential>,
+    /// The operations the integration needs; at least one.
+    pub operations: Vec<&'static Operation>,
+    /// What a good answer must contain.
+    pub expect: Expect,
+    /// Time from one probe to the next.
+    pub interval: Duration,
+    /// Longest time one call may take, from name resolution to the last byte.
+    pub timeout: Duration,
+}
+
+impl Target {
+    /// The URL that probes `operation`: the smallest page, because only `total` and the first
+    /// entity are read.
+    #[must_use]
+    pub fn probe_url(&self, operation: &Operation) -> Url {
+        let mut url = self.api.clone();
+        let path = format!("{}{}", url.path().trim_end_matches('/'), operation.path);
+        url.set_path(&path);
+        url.set_query(operation.lists.then_some("pageSize=1"));
+        url
+    }
+}
+
+/// What mints tokens: a login server, a grant, a client.
+///
+/// Targets with the same login URL, grant, client and secret share one credential, because extra
+/// tokens can invalidate older ones.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The name of the first target that uses it.
+    pub name: Name,
+    /// Base URL of the login server, for example `https://login.mypurecloud.de`.
+    pub login: Url,
+    /// How tokens are obtained.
+    pub grant: Grant,
+}
+
+impl Credential {
+    /// The OAuth token endpoint (RFC 6749 section 3.2).
+    #[must_use]
+    pub fn token_url(&self) -> Url {
+        let mut url = self.login.clone();
+        let path = format!("{}/oauth/token", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        url
+    }
+}
+
+/// How tokens are obtained.
+#[derive(Clone)]
+pub enum Grant {
+    /// RFC 6749 section 4.4: the client acts as itself, with the roles granted to the client.
+    ClientCredentials {
+        /// The OAuth client's id; not a secret.
+        client_id: String,
+        /// The OAuth client's secret.
+        client_secret: Secret,
+    },
+    /// A token made elsewhere and handed to us; it cannot be refreshed.
+    AccessToken {
+        /// The bearer token.
+        token: Secret,
+    },
+}
+
+impl Grant {
+    /// The name used in configuration and in diagnoses.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ClientCredentials { .. } => "client_credentials",
+            Self::AccessToken { .. } => "access_token",
+        }
+    }
+
+    /// Who acts when this grant is used.
+    #[must_use]
+    pub fn identity(&self) -> IdentityKind {
+        match self {
+            Self::ClientCredentials { .. } => IdentityKind::Machine,
+            // A given token may belong to either; whoever hands one over most often copied it
+            // from a user's session. Nothing may be concluded from this before `tokens/me`.
+            Self::AccessToken { .. } => IdentityKind::Unknown,
+        }
+    }
+
+    /// The OAuth client's id, where the grant has one.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        match self {
+            Self::ClientCredentials { client_id, .. } => Some(client_id),
+            Self::AccessToken { .. } => None,
+        }
+    }
+}
+
+/// Shows the client's id, never a secret.
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(self.name())
+            .field("client_id", &self.client_id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A secret value and the file it came from, if it came from one.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    /// The value read when the configuration was loaded.
+    pub value: SecretString,
+    /// The file to read again when the secret may have been rotated.
+    pub file: Option<PathBuf>,
+}
+
+impl Secret {
+    /// A secret that came from a variable or a profile and cannot be read again.
+    #[must_use]
+    pub fn fixed(value: impl Into<String>) -> Self {
+        Self {
+            value: SecretString::from(value.into()),
+            file: None,
+        }
+    }
+}
+
+/// Whose permissions decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IdentityKind {
+    /// An OAuth client acting as itself: its roles in divisions decide, scopes do not apply.
+    Machine,
+    /// A user: both the user's roles and the token's scopes decide.
+    User,
+    /// Not known; both remedies may apply.
+    Unknown,
+}
+
+impl IdentityKind {
+    /// The name used in diagnoses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Machine => "machine",
+            Self::User => "user",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a good answer must contain, beyond status 200.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expect {
+    /// Fewest queues that may be visible; 0 expects nothing.
+    pub min_queues: u64,
+}

@@ -4,3 +4,5 @@
 pub mod sim;
 pub mod clock;
 pub mod target;
+pub mod evidence;
+pub mod diagnosis;

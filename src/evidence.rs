@@ -1,0 +1,224 @@
+//! What was asked and what came back, as data.
+//!
+//! A probe that failed is not an error: it is evidence. Everything a diagnosis may rest on is in
+//! an [`Evidence`], so that the same evidence gives the same diagnosis for ever. No secret is
+//! ever part of it: requests name method and URL only, and answers of the token endpoint keep
+//! their body only when it holds no token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::Moment;
+use crate::target::{Expect, IdentityKind, Name, Operation, Target};
+
+/// Everything known about one examination of one operation of one target.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The target's name.
+    pub target: Name,
+    /// The operation examined.
+    pub operation: &'static Operation,
+    /// Who calls.
+    pub identity: Identity,
+    /// What a good answer must contain.
+    pub expect: Expect,
+    /// Facts about the token that the last call carried, or why there was none.
+    pub token: TokenEvidence,
+    /// All exchanges of this examination, in the order they were made.
+    pub exchanges: Vec<Exchange>,
+    /// When the examination ended.
+    pub at: Moment,
+}
+
+impl Evidence {
+    /// Evidence without any exchange yet.
+    #[must_use]
+    pub fn new(target: &Target, operation: &'static Operation, at: Moment) -> Self {
+        let grant = &target.credential.grant;
+        Self {
+            target: target.name.clone(),
+            operation,
+            identity: Identity {
+                kind: grant.identity(),
+                grant: grant.name(),
+                client_id: grant.client_id().map(str::to_owned),
+            },
+            expect: target.expect,
+            token: TokenEvidence::Unknown,
+            exchanges: Vec::new(),
+            at,
+        }
+    }
+
+    /// The last call of the operation itself, which decides the outcome.
+    #[must_use]
+    pub fn last_probe(&self) -> Option<&Exchange> {
+        self.exchanges
+            .iter()
+            .rev()
+            .find(|exchange| matches!(exchange.step, Step::Probe | Step::Retry))
+    }
+}
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Whose permissions decide.
+    pub kind: IdentityKind,
+    /// The grant that mints the token.
+    pub grant: &'static str,
+    /// The OAuth client's id, where the grant has one.
+    pub client_id: Option<String>,
+}
+
+/// What is known about the token of the last call.
+#[derive(Clone, Debug)]
+pub enum TokenEvidence {
+    /// Nothing yet.
+    Unknown,
+    /// The call carried a token.
+    Held(TokenFacts),
+    /// No usable token could be had, so that nothing was sent.
+    Unavailable(Arc<MintFailure>),
+}
+
+/// What may be told about a token: everything but its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Counts the tokens of this process from 1.
+    pub generation: u64,
+    /// When the request that minted it was sent; for a given token, when it was first used here.
+    pub issued_at: Moment,
+    /// When it expires by its own account; unknown for a given token.
+    pub expires_at: Option<Timestamp>,
+    /// The scopes that the token endpoint's answer named, if it named any.
+    pub scopes: Option<Vec<String>>,
+}
+
+/// A failed attempt to mint a token.
+#[derive(Clone, Debug)]
+pub struct MintFailure {
+    /// The exchange with the token endpoint, if one took place.
+    pub exchange: Option<Exchange>,
+    /// Why a 200 answer, or a given token, cannot be used; `None` when the answer was no 200.
+    pub unusable: Option<&'static str>,
+    /// When the attempt ended.
+    pub at: Moment,
+}
+
+/// Why a call was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Minting a token.
+    Token,
+    /// The operation, with the cached token.
+    Probe,
+    /// The operation once more, with a fresh token, after a 401.
+    Retry,
+}
+
+impl Step {
+    /// The name used in diagnoses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Probe => "probe",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+/// One HTTP request and what came back.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Why it was made.
+    pub step: Step,
+    /// Method and URL, for example `GET https://api.mypurecloud.de/api/v2/routing/queues?pageSize=1`.
+    pub request: String,
+    /// When it was sent.
+    pub sent_at: Moment,
+    /// How long its phases took.
+    pub phases: Phases,
+    /// The answer, or what the transport did instead.
+    pub result: Result<Answer, Fault>,
+}
+
+impl Exchange {
+    /// The answer, if one came.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Answer> {
+        self.result.as_ref().ok()
+    }
+}
+
+/// How long the phases of one exchange took; a phase that did not take place is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Name resolution; none for an IP literal.
+    pub dns: Option<Duration>,
+    /// From the resolved address to an established TCP connection (or proxy tunnel).
+    pub connect: Option<Duration>,
+    /// The TLS handshake; none for plain HTTP.
+    pub tls: Option<Duration>,
+    /// From the established connection to the complete head of the answer.
+    pub first_byte: Option<Duration>,
+    /// From the call to the last byte of the body, or to the failure.
+    pub total: Duration,
+}
+
+/// An HTTP answer as far as it was kept.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers that a diagnosis may need, names in lower case, values cut and made printable.
+    pub headers: Vec<(String, String)>,
+    /// The body up to the cap, invalid UTF-8 replaced.
+    pub body: String,
+    /// Whether the body was longer than the cap.
+    pub truncated: bool,
+}
+
+impl Answer {
+    /// The first value of the header `name` (lower case).
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The id that the vendor's support asks for.
+    #[must_use]
+    pub fn correlation_id(&self) -> Option<&str> {
+        self.header("inin-correlation-id")
+    }
+}
+
+/// What the transport did instead of answering.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What kind of failure.
+    pub kind: FaultKind,
+    /// The cause in the words of the library, without URL and without secret.
+    pub detail: String,
+}
+
+/// Kinds of transport failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// The name could not be resolved.
+    Dns,
+    /// No connection could be made.
+    Connect,
+    /// The TLS handshake failed.
+    Tls,
+    /// No complete answer in time.
+    Timeout,
+    /// The connection ended, or spoke something else than HTTP, before a complete answer.
+    Reset,
+}

@@ -4,6 +4,7 @@
 //! never names one cause as certain when two fit: see [`Confidence`], [`Diagnosis::ruled_out`]
 //! and [`Diagnosis::undetermined`].
 
+mod catalogue;
 mod cause;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use crate::evidence::{Identity, TokenFacts};
 use crate::target::{Mode, Name, Operation};
 
+pub use catalogue::{Context, Entry, Neighbour, entry, remedy};
 pub use cause::{Cause, Class, Outcome};
 
 /// What an examination found.

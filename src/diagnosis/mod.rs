@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod cause;
+mod explain;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::target::{Mode, Name, Operation};
 
 pub use catalogue::{Context, Entry, Neighbour, entry, remedy};
 pub use cause::{Cause, Class, Outcome};
+pub use explain::{Explanation, explain, suggestions};
 
 /// What an examination found.
 #[derive(Clone, Debug)]

@@ -33,10 +33,10 @@ pub(super) static MISSING_PERMISSION: Entry = Entry {
             "In {roles}, open a custom role made for this caller, or add one, and tick \
              {permissions} on its Permissions tab; {choice}{operation} needs nothing more.",
         ),
-        machine("In {oauth}, open {client}, Roles tab: assign that role in {division} and save."),
         machine(
-            "If the role is not offered there, have it assigned to the administrator's own profile \
-             first: administrators can give a client only roles that they hold themselves.",
+            "In {oauth}, open {client}, Roles tab: assign that role in {division} and save. A role \
+             that is not offered there must first be assigned to the administrator who does this, \
+             because administrators can give a client only roles that they hold.",
         ),
         user(
             "In {people}, open the person, Roles tab, and assign that role in {division}; where \

@@ -14,6 +14,8 @@ use super::{AnswerFacts, Cause, Finding, Missing, Outcome, Remedy};
 use crate::evidence::Identity;
 use crate::target::{IdentityKind, Operation};
 
+pub(super) use wording::{in_ui, sentence};
+
 /// What is known about a finding wherever it occurs.
 #[derive(Debug)]
 pub struct Entry {
@@ -218,7 +220,7 @@ fn mark(audience: Audience, context: &Context<'_>) -> Option<&'static str> {
         | (Audience::User, IdentityKind::User) => Some(""),
         (Audience::Machine, IdentityKind::User) | (Audience::User, IdentityKind::Machine) => None,
         (Audience::Machine, IdentityKind::Unknown) => {
-            Some("If the token belongs to an OAuth client (client credentials): ")
+            Some("If the token belongs to an OAuth client: ")
         }
         (Audience::User, IdentityKind::Unknown) => Some("If the token belongs to a user: "),
     }

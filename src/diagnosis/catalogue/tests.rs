@@ -245,7 +245,7 @@ fn machine_and_user_are_sent_to_different_places() {
             "{unknown}"
         );
         assert!(
-            unknown.contains("If the token belongs to an OAuth client (client credentials): "),
+            unknown.contains("If the token belongs to an OAuth client: "),
             "{unknown}"
         );
     }

@@ -192,6 +192,24 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
+    /// How long the answer asks to wait (RFC 9110 section 10.2.3), as it stands there; `received`
+    /// is the wall-clock time against which a date is read.
+    #[must_use]
+    pub fn retry_after(&self, received: Timestamp) -> Option<Duration> {
+        let text = self.header("retry-after")?.trim();
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            // More digits than a u64 holds still ask for a long wait.
+            let seconds = || text.parse().unwrap_or(u64::MAX);
+            return (!text.is_empty()).then(|| Duration::from_secs(seconds()));
+        }
+        let date = text
+            .get(..text.len().min(64))
+            .and_then(|text| httpdate::parse_http_date(text).ok())?;
+        let date = Timestamp::try_from(date).ok()?;
+        let wait = date.duration_since(received);
+        Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
+    }
+
     /// The id that the vendor's support asks for.
     #[must_use]
     pub fn correlation_id(&self) -> Option<&str> {
@@ -221,4 +239,60 @@ pub enum FaultKind {
     Timeout,
     /// The connection ended, or spoke something else than HTTP, before a complete answer.
     Reset,
+}
+
+/// `text` on one line: control characters become spaces, and what exceeds `cap` characters `…`.
+#[must_use]
+pub fn printable(text: &str, cap: usize) -> String {
+    let visible = |character: char| {
+        if is_unprintable(character) {
+            ' '
+        } else {
+            character
+        }
+    };
+    let mut kept: String = text.chars().take(cap).map(visible).collect();
+    if text.chars().nth(cap).is_some() {
+        kept.push('…');
+    }
+    kept.trim().to_owned()
+}
+
+/// Control characters, and the format characters that reorder or hide text on a terminal.
+fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_stays_on_its_line() {
+        assert_eq!(printable("a\r\n\u{1b}[31mb\0", 20), "a   [31mb");
+        assert_eq!(printable("right\u{202e}left", 20), "right left");
+        assert_eq!(printable("abcdef", 3), "abc…");
+        assert_eq!(printable("ää", 2), "ää");
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let wait = |value: &str| {
+            let answer = Answer {
+                headers: vec![("retry-after".to_owned(), value.to_owned())],
+                ..Answer::default()
+            };
+            answer.retry_after(now).map(|wait| wait.as_secs())
+        };
+        assert_eq!(wait("42"), Some(42));
+        assert_eq!(wait(" 7 "), Some(7));
+        assert_eq!(wait(&"9".repeat(30)), Some(u64::MAX));
+        assert_eq!(wait("Mon, 23 Nov 2026 12:01:00 GMT"), Some(60));
+        assert_eq!(wait("Mon, 23 Nov 2026 11:00:00 GMT"), Some(0));
+        for nonsense in ["", "-1", "soon", "1.5", &"x".repeat(10_000)] {
+            assert_eq!(wait(nonsense), None, "{nonsense}");
+        }
+    }
 }

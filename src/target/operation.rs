@@ -68,6 +68,12 @@ impl Operation {
         self.method == "GET" && !self.path.contains('{')
     }
 
+    /// Whether the answer lists queues, so that an empty list says something about access.
+    #[must_use]
+    pub fn lists_queues(&self) -> bool {
+        self.lists && self.path.starts_with("/api/v2/routing/queues")
+    }
+
     /// The read of queues that why403 exists for.
     #[must_use]
     pub fn queues() -> &'static Self {

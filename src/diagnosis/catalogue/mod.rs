@@ -43,17 +43,17 @@ pub struct Neighbour {
 
 /// What a remedy needs to know in order to name things.
 #[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
+pub(super) struct Context<'a> {
     /// Who called.
-    pub identity: &'a Identity,
+    pub(super) identity: &'a Identity,
     /// The operation examined.
-    pub operation: &'a Operation,
+    pub(super) operation: &'a Operation,
     /// What the answer says is missing.
-    pub missing: &'a Missing,
+    pub(super) missing: &'a Missing,
     /// The answer that decided, if one came.
-    pub answer: Option<&'a AnswerFacts>,
+    pub(super) answer: Option<&'a AnswerFacts>,
     /// The host of the call that decided: the login host for findings about tokens.
-    pub host: Option<&'a str>,
+    pub(super) host: Option<&'a str>,
 }
 
 /// One step of a remedy, as a template.
@@ -189,7 +189,7 @@ fn entry_of_outcome(outcome: Outcome) -> &'static Entry {
 /// The steps are those for the kind of identity; when that is not known, both are given and each
 /// says whose it is.
 #[must_use]
-pub fn remedy(finding: Finding, context: &Context<'_>) -> Remedy {
+pub(super) fn remedy(finding: Finding, context: &Context<'_>) -> Remedy {
     let entry = entry(finding);
     let steps = entry
         .steps

@@ -1,0 +1,140 @@
+//! What an answer other than 403 says, and what a transport failure is.
+
+use super::body::{Body, ErrorBody};
+use super::challenge::Challenge;
+use super::listing::listing;
+use super::{Confidence, Outcome, Queues};
+use crate::evidence::{Answer, FaultKind};
+use crate::target::{Expect, Operation};
+
+/// What one answer says.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub(super) outcome: Outcome,
+    pub(super) confidence: Confidence,
+    pub(super) queues: Queues,
+    /// What the outcome was read from, for people; empty when the status says it all.
+    pub(super) because: String,
+}
+
+impl Reading {
+    fn proven(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            confidence: Confidence::Proven,
+            queues: Queues::default(),
+            because: String::new(),
+        }
+    }
+
+    fn likely(outcome: Outcome) -> Self {
+        Self {
+            confidence: Confidence::Likely,
+            ..Self::proven(outcome)
+        }
+    }
+
+    fn because(self, because: impl Into<String>) -> Self {
+        Self {
+            because: because.into(),
+            ..self
+        }
+    }
+}
+
+/// Reads an answer that is no 403.
+pub(super) fn reading(answer: &Answer, operation: &Operation, expect: Expect) -> Reading {
+    let body = Body::read(answer);
+    let silent = ErrorBody::default();
+    let error = body.error().unwrap_or(&silent);
+    let code = error.code_lower();
+    let status = answer.status;
+    if code == "featuretoggleservice.featurenotenabled" && status >= 400 {
+        return Reading::proven(Outcome::FeatureDisabled);
+    }
+    match status {
+        200..=299 => success(answer, operation, expect),
+        300..=399 => Reading::proven(Outcome::Redirected),
+        401 => unauthorized(answer, &code),
+        400 if says_user_context(error) => Reading::proven(Outcome::UserContextRequired),
+        404 | 410 => Reading::proven(Outcome::NotFound),
+        405 if code == "not.implemented" => Reading::proven(Outcome::FeatureDisabled),
+        501 => Reading::likely(Outcome::FeatureDisabled),
+        429 => Reading::proven(Outcome::RateLimited),
+        504 if code == "authentication.request.timeout" => {
+            Reading::proven(Outcome::AuthServiceSlow)
+        }
+        408 | 500..=599 => Reading::proven(Outcome::UpstreamError),
+        400..=499 => Reading::proven(Outcome::BadRequest),
+        _ => Reading::proven(Outcome::UnreadableAnswer).because(format!(
+            "{status} is no status that HTTP defines for a final answer"
+        )),
+    }
+}
+
+/// What a transport failure is.
+pub(super) fn fault(kind: FaultKind) -> Outcome {
+    match kind {
+        FaultKind::Dns => Outcome::Dns,
+        FaultKind::Connect => Outcome::Connect,
+        FaultKind::Tls => Outcome::Tls,
+        FaultKind::Timeout => Outcome::Timeout,
+        FaultKind::Reset => Outcome::Reset,
+    }
+}
+
+fn says_user_context(error: &ErrorBody) -> bool {
+    let message = error.message_lower();
+    message.contains("user context") || message.contains("client credentials cannot be used")
+}
+
+fn unauthorized(answer: &Answer, code: &str) -> Reading {
+    match code {
+        "credentials.expired" => return Reading::proven(Outcome::TokenExpired),
+        "authentication.required" => return Reading::proven(Outcome::TokenMissing),
+        "ip.not.authorized" => return Reading::proven(Outcome::IpNotAllowed),
+        "bad.credentials" => return Reading::proven(Outcome::TokenRejected),
+        _ => {}
+    }
+    let challenge = Challenge::read(answer);
+    let expired = challenge
+        .description
+        .is_some_and(|text| text.to_ascii_lowercase().contains("expired"));
+    if expired {
+        Reading::likely(Outcome::TokenExpired).because("the WWW-Authenticate header says expired")
+    } else if answer.header("www-authenticate").is_some()
+        && challenge.error.is_none()
+        && code.is_empty()
+    {
+        // RFC 6750 section 3.1: a challenge without an error code means that no token came.
+        Reading::likely(Outcome::TokenMissing)
+            .because("the WWW-Authenticate header names no error, as when no token arrived")
+    } else {
+        Reading::likely(Outcome::TokenRejected)
+    }
+}
+
+fn success(answer: &Answer, operation: &Operation, expect: Expect) -> Reading {
+    if answer.truncated {
+        return Reading::proven(Outcome::AnswerTooLarge);
+    }
+    let queues = match listing(&answer.body, operation) {
+        Ok(queues) => queues,
+        Err(because) => return Reading::proven(Outcome::UnreadableAnswer).because(because),
+    };
+    let visible = if operation.lists_queues() {
+        queues.total
+    } else {
+        None
+    };
+    let reading = match visible {
+        Some(0) => Reading::likely(Outcome::QueuesEmpty),
+        Some(total) if total < expect.min_queues => Reading::likely(Outcome::QueuesMissing)
+            .because(format!(
+                "{total} visible, at least {} expected",
+                expect.min_queues
+            )),
+        _ => Reading::proven(Outcome::Ok),
+    };
+    Reading { queues, ..reading }
+}

@@ -1,0 +1,200 @@
+//! The shape of a diagnosis.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Cause, Outcome};
+use crate::evidence::{Identity, TokenFacts};
+use crate::target::{Mode, Name, Operation};
+
+/// What an examination found.
+#[derive(Clone, Debug)]
+pub struct Diagnosis {
+    /// The target's name.
+    pub target: Name,
+    /// The operation examined.
+    pub operation: &'static Operation,
+    /// What happened and, for a 403, why.
+    pub finding: Finding,
+    /// How sure the cause is.
+    pub confidence: Confidence,
+    /// What that means in this case, in one or two sentences.
+    pub summary: String,
+    /// The answer that decided, if one came.
+    pub answer: Option<AnswerFacts>,
+    /// What the answer says is missing.
+    pub missing: Missing,
+    /// Who called.
+    pub identity: Identity,
+    /// The token that was used, if one was.
+    pub token: Option<TokenFacts>,
+    /// The queues (or other entities) that were visible.
+    pub queues: Queues,
+    /// Who does what, and how to check.
+    pub remedy: Remedy,
+    /// Causes that the evidence excludes.
+    pub ruled_out: Vec<RuledOut>,
+    /// Questions that the evidence leaves open.
+    pub undetermined: Vec<OpenQuestion>,
+    /// What each exchange says.
+    pub evidence: Vec<EvidenceLine>,
+    /// When the examination ended.
+    pub examined_at: Timestamp,
+}
+
+/// What happened and, for a 403, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Finding {
+    /// A 403 and its cause.
+    Forbidden(Cause),
+    /// Anything else, [`Outcome::Ok`] included; never [`Outcome::Forbidden`].
+    Other(Outcome),
+}
+
+impl Finding {
+    /// What the probe saw.
+    #[must_use]
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::Forbidden(_) => Outcome::Forbidden,
+            Self::Other(outcome) => outcome,
+        }
+    }
+
+    /// The slug of the cause: the 403 cause, or the outcome of any other failure, or none.
+    #[must_use]
+    pub fn cause(self) -> Option<&'static str> {
+        match self {
+            Self::Forbidden(cause) => Some(cause.slug()),
+            Self::Other(Outcome::Ok) => None,
+            Self::Other(outcome) => Some(outcome.slug()),
+        }
+    }
+}
+
+/// How sure a cause is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// Fits, but so does something else.
+    Possible,
+    /// Fits best; one answer says so and nothing contradicts it.
+    Likely,
+    /// Independent evidence agrees, or the answer can mean nothing else.
+    Proven,
+}
+
+impl Confidence {
+    /// The name used in diagnoses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Possible => "possible",
+            Self::Likely => "likely",
+            Self::Proven => "proven",
+        }
+    }
+}
+
+/// What the deciding answer said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerFacts {
+    /// The status code.
+    pub status: u16,
+    /// The error code of its body, if it has one.
+    pub code: Option<String>,
+    /// The message of its body, or an excerpt of a body that is no error body; printable.
+    pub message: Option<String>,
+    /// The id that the vendor's support asks for.
+    pub correlation_id: Option<String>,
+    /// How long the answer asked to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// What the answer says is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// How several permissions combine; `None` when none is named.
+    pub mode: Option<Mode>,
+    /// Permissions in the grammar `domain:entity:action`.
+    pub permissions: Vec<String>,
+    /// Scopes.
+    pub scopes: Vec<String>,
+    /// Divisions in which the permission is missing.
+    pub divisions: Vec<Division>,
+}
+
+/// A division of a Genesys org.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Division {
+    /// Its id.
+    pub id: String,
+    /// Its name, where known.
+    pub name: Option<String>,
+}
+
+/// What a good answer showed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Queues {
+    /// How many are visible.
+    pub total: Option<u64>,
+    /// The first of them.
+    pub first: Option<Queue>,
+}
+
+/// One queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Its id.
+    pub id: String,
+    /// Its name; printable.
+    pub name: String,
+}
+
+/// Who does what, and how to check.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remedy {
+    /// Who can act.
+    pub who: String,
+    /// What they do, in order.
+    pub steps: Vec<String>,
+    /// How long the change may take to show.
+    pub propagation: String,
+    /// How to see that it worked.
+    pub verify: String,
+}
+
+/// A cause that the evidence excludes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuledOut {
+    /// The slug of the cause.
+    pub cause: &'static str,
+    /// What excludes it.
+    pub because: String,
+}
+
+/// A question that the evidence leaves open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenQuestion {
+    /// What would settle it.
+    pub question: String,
+    /// Why it is not settled.
+    pub because: String,
+}
+
+/// One exchange, as a diagnosis shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceLine {
+    /// Why the call was made.
+    pub step: &'static str,
+    /// Method and URL.
+    pub request: String,
+    /// The status code, if an answer came.
+    pub status: Option<u16>,
+    /// From the call to the last byte or the failure.
+    pub duration: Duration,
+    /// The id that the vendor's support asks for.
+    pub correlation_id: Option<String>,
+    /// What the exchange says, in a few words.
+    pub says: String,
+}

@@ -28,8 +28,8 @@ impl Failure {
         Self::new(404, "not.found", format!("Unable to find {what}."))
     }
 
-    pub(super) fn with_header(mut self, name: &str, value: impl ToString) -> Self {
-        self.headers.push((name.to_owned(), value.to_string()));
+    pub(super) fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 

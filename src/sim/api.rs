@@ -124,6 +124,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "every operation has this signature"
+)]
 fn organization(org: &Org, _: &Call<'_>) -> Result<Value, Failure> {
     Ok(json!({
         "id": org.id,

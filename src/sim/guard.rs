@@ -122,7 +122,7 @@ fn count(org: &mut Org, token: &str, preserve_idle: bool, now: Instant) -> Resul
         let message =
             format!("Rate limit exceeded the maximum. Retry the request in [{seconds}] seconds");
         Failure::new(429, "too.many.requests.retry.after", message)
-            .with_header("Retry-After", seconds)
+            .with_header("Retry-After", &seconds.to_string())
     })
 }
 

@@ -50,6 +50,10 @@ pub struct Org {
 
 /// How the platform behaves, beside what is granted.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, each set by a verb of its own"
+)]
 pub(super) struct Rules {
     pub(super) expires_in: u64,
     pub(super) expire_after: Option<Duration>,

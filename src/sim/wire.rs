@@ -223,23 +223,17 @@ fn rate_limit_headers(world: &World, credentials: &Credentials<'_>) -> Vec<(Stri
 
 async fn token(State(simulator): State<Simulator>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    match to_bytes(body, MAX_FORM_BYTES).await {
-        Ok(body) => oauth::answer(
+    if let Ok(body) = to_bytes(body, MAX_FORM_BYTES).await {
+        return oauth::answer(
             &mut simulator.lock().org,
             &parts.headers,
             &body,
             clock::now(),
-        ),
-        Err(_) => {
-            let failure =
-                Failure::new(413, "request.entity.too.large", "The request is too large.");
-            answer::api(
-                Err(failure),
-                &simulator.lock().next_correlation(),
-                Vec::new(),
-            )
-        }
+        );
     }
+    let failure = Failure::new(413, "request.entity.too.large", "The request is too large.");
+    let correlation = simulator.lock().next_correlation();
+    answer::api(Err(failure), &correlation, Vec::new())
 }
 
 async fn unknown_path(State(simulator): State<Simulator>) -> Response {

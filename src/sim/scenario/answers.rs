@@ -7,12 +7,12 @@ use super::super::demo_org::{DEMO_CLIENT_ID, QUEUE_READER};
 use super::super::fault::{Route, Scripted};
 use super::{Scenario, failing, ok};
 
-pub(super) const HEALTHY: &[Scenario] = &[ok(
+pub(super) const HEALTHY: Scenario = ok(
     "healthy",
     "All is well",
     "200 with the queues of Home, Sales and Support.",
     |_| {},
-)];
+);
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     failing(
@@ -72,7 +72,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             queues(
                 world,
                 &Scripted::error(404, "not.found", "HTTP 404 Not Found"),
-            )
+            );
         },
     ),
     failing(
@@ -84,7 +84,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             queues(
                 world,
                 &Scripted::error(501, "not.implemented", "Not implemented.").authenticated(),
-            )
+            );
         },
     ),
     failing(
@@ -118,7 +118,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 504,
                 "authentication.request.timeout",
                 "Authentication request timed out.",
-            )
+            );
         },
     ),
     failing(
@@ -132,7 +132,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 500,
                 "internal.server.error",
                 "The server encountered an unexpected condition.",
-            )
+            );
         },
     ),
     failing(

@@ -58,7 +58,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         |world| {
             world
                 .org
-                .set_policies(QUEUE_READER, &["routing:skill:view"])
+                .set_policies(QUEUE_READER, &["routing:skill:view"]);
         },
     ),
     forbidden(
@@ -188,7 +188,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                     "application/octet-stream",
                     &[0, 159, 146, 150, 255, 7, 27, 91],
                 ),
-            )
+            );
         },
     ),
     forbidden(
@@ -281,7 +281,7 @@ fn propagating(world: &mut World) {
     world.org.past.push((clock::now(), nothing));
 }
 
-/// What CloudFront sends when it does not let a request through.
+/// What a content delivery network sends when it does not let a request through.
 fn edge_block() -> Scripted {
     let body = "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01 Transitional//EN\" \"http://www.w3.org/TR/html4/loose.dtd\">\n\
                 <HTML><HEAD><META HTTP-EQUIV=\"Content-Type\" CONTENT=\"text/html; charset=iso-8859-1\">\n\

@@ -39,7 +39,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         |world| {
             world
                 .org
-                .allow_addresses(Some(vec![IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7))]))
+                .allow_addresses(Some(vec![IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7))]));
         },
     ),
     failing(
@@ -67,7 +67,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         |world| {
             world
                 .org
-                .set_client_state(DEMO_CLIENT_ID, ClientState::Disabled)
+                .set_client_state(DEMO_CLIENT_ID, ClientState::Disabled);
         },
     ),
     failing(
@@ -130,7 +130,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             no_tokens(
                 world,
                 Scripted::text(503, "text/plain", "Service Unavailable"),
-            )
+            );
         },
     ),
     ok(

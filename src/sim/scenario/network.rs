@@ -31,7 +31,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                     status: 200,
                     every: Duration::from_millis(100),
                 },
-            )
+            );
         },
     ),
     failing(
@@ -83,7 +83,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                     status: 200,
                     bytes: FLOOD_BYTES,
                 },
-            )
+            );
         },
     ),
 ];

@@ -208,57 +208,54 @@ fn refusal(
             "The trustor organization has not granted the required access to the trustee.";
         return Failure::new(403, "missing.trustor.permissions", message);
     }
-    let list = permissions.join(", ");
-    let unable = "Unable to perform the requested action.";
+    let plain = if all { Wording::All } else { Wording::Standard };
     let wording = match (org.rules.wording, division) {
         (Wording::Standard, Some(_)) if all => Wording::DivisionSegment,
         (Wording::Standard, Some(_)) => Wording::DivisionList,
-        (Wording::Standard, None) if all => Wording::All,
+        // Nothing to say about a division where the permission is held in none.
+        (Wording::Standard | Wording::DivisionList | Wording::DivisionSegment, None) => plain,
         (wording, _) => wording,
     };
     let division = division.unwrap_or_default();
+    let (code, message) = words(wording, permissions, division, correlation);
+    Failure::new(403, code, message)
+}
+
+/// Code and message of a refusal. Which code goes with either division form is not known for
+/// certain, and "access.denied" is a stand-in.
+fn words(
+    wording: Wording,
+    permissions: &[&str],
+    division: &str,
+    correlation: &str,
+) -> (&'static str, String) {
+    let list = permissions.join(", ");
+    let unable = "Unable to perform the requested action.";
+    let any = "You must have at least one of the following permissions assigned:";
+    let all = "You are missing the following permission(s):";
     match wording {
-        Wording::Standard => Failure::new(
-            403,
+        Wording::Standard => (
             "missing.any.permissions",
-            format!(
-                "{unable} You must have at least one of the following permissions assigned: [{list}]"
-            ),
+            format!("{unable} {any} [{list}]"),
         ),
-        Wording::All => Failure::new(
-            403,
+        Wording::All => ("missing.permissions", format!("{unable} {all} [{list}]")),
+        Wording::WithoutBrackets => (
             "missing.permissions",
-            format!("{unable} You are missing the following permission(s): [{list}]"),
+            format!("{unable} {all} {list} ({correlation})"),
         ),
-        Wording::WithoutBrackets => Failure::new(
-            403,
-            "missing.permissions",
-            format!("{unable} You are missing the following permission(s): {list} ({correlation})"),
-        ),
-        Wording::AccessDenied => Failure::new(
-            403,
-            "access.denied",
-            format!("Access denied. ({correlation})"),
-        ),
-        // Which code goes with either division form is not known for certain.
-        Wording::DivisionList => Failure::new(
-            403,
-            "missing.any.permissions",
-            format!(
-                "{unable} You must have at least one of the following permissions assigned: [] in at least one of the \
-                 following division(s): [{division}]"
-            ),
-        ),
+        Wording::AccessDenied => ("access.denied", format!("Access denied. ({correlation})")),
+        Wording::DivisionList => {
+            let place = format!("in at least one of the following division(s): [{division}]");
+            (
+                "missing.any.permissions",
+                format!("{unable} {any} [] {place}"),
+            )
+        }
         Wording::DivisionSegment => {
-            let list: Vec<String> = permissions
-                .iter()
-                .map(|permission| format!("{permission}:{division}"))
-                .collect();
-            let message = format!(
-                "{unable} You are missing the following permission(s): [{}]",
-                list.join(", ")
-            );
-            Failure::new(403, "missing.division.permission", message)
+            let with_division = |permission: &&str| format!("{permission}:{division}");
+            let list: Vec<String> = permissions.iter().map(with_division).collect();
+            let message = format!("{unable} {all} [{}]", list.join(", "));
+            ("missing.division.permission", message)
         }
     }
 }

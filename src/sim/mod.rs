@@ -178,7 +178,7 @@ impl World {
 
     fn switch(&mut self, scenario: &'static Scenario) {
         let mut org = demo_org::demo_org();
-        org.adopt_tokens(&mut self.org);
+        org.adopt_tokens(&mut self.org, clock::now());
         self.org = org;
         self.faults = fault::Faults::default();
         self.scenario = scenario;

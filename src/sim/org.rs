@@ -363,12 +363,17 @@ impl Org {
     }
 
     /// Takes over the tokens of the organisation that this one replaces.
-    pub(super) fn adopt_tokens(&mut self, old: &mut Self) {
+    ///
+    /// Dead tokens stay dead, but an early death that lay ahead went with the old rules.
+    pub(super) fn adopt_tokens(&mut self, old: &mut Self, now: Instant) {
         let own = std::mem::replace(&mut self.tokens, std::mem::take(&mut old.tokens));
         self.next_serial = old.next_serial;
         // Nobody could mint the token of the demo user again if a scenario had ended its life.
         self.tokens
             .retain(|token| own.iter().all(|fresh| fresh.value != token.value));
+        for token in &mut self.tokens {
+            token.dies_at = token.dies_at.filter(|&end| end <= now);
+        }
         self.tokens.extend(own);
     }
 }

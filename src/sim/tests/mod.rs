@@ -3,6 +3,7 @@
 mod faults;
 mod model;
 mod scenarios;
+mod tokens;
 
 use std::net::SocketAddr;
 

@@ -34,103 +34,119 @@ async fn role_changes_may_be_late_or_bound_to_the_token() {
     assert_eq!(bench.get(QUEUES, &second).await.status, 403);
 }
 
-#[tokio::test(start_paused = true)]
-async fn every_scenario_shows_what_it_promises() {
-    let bench = Bench::start().await;
+#[test]
+fn scenarios_have_names_of_their_own() {
     let names: HashSet<&str> = Simulator::scenarios()
         .iter()
         .map(|scenario| scenario.name)
         .collect();
-    assert_eq!(
-        names.len(),
-        Simulator::scenarios().len(),
-        "names are unique"
-    );
+    assert_eq!(names.len(), Simulator::scenarios().len());
+    assert_eq!(Simulator::scenarios()[0].name, Simulator::new().scenario());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_scenario_shows_what_it_promises() {
+    let bench = Bench::start().await;
     for scenario in Simulator::scenarios() {
+        let name = scenario.name;
         bench.simulator.reset();
-        bench.simulator.set_scenario(scenario.name).unwrap();
-        assert_eq!(bench.simulator.scenario(), scenario.name);
-        assert_eq!(
-            scenario.outcome == "ok",
-            scenario.cause.is_none(),
-            "{}",
-            scenario.name
-        );
-        let login = bench
-            .login(
-                DEMO_CLIENT_ID,
-                DEMO_CLIENT_SECRET,
-                "grant_type=client_credentials",
-            )
-            .await;
-        let issued = serde_json::from_slice::<Value>(&login.body).ok();
-        let issued = issued
-            .as_ref()
-            .and_then(|body| body["access_token"].as_str());
-        let token = match scenario.credential {
-            Credential::Machine => issued,
-            Credential::User => Some(DEMO_USER_TOKEN),
-        };
-        let Some(token) = token else {
-            let minting = [
-                "client_rejected",
-                "grant_rejected",
-                "auth_rate_limited",
-                "token_unreadable",
-                "token_endpoint_down",
-            ];
-            assert!(
-                minting.contains(&scenario.outcome),
-                "{}: {login:?}",
-                scenario.name
-            );
+        bench.simulator.set_scenario(name).unwrap();
+        assert_eq!(bench.simulator.scenario(), name);
+        assert_eq!(scenario.outcome == "ok", scenario.cause.is_none(), "{name}");
+        let Some(token) = token_for(&bench, scenario).await else {
+            assert!(MINTING.contains(&scenario.outcome), "{name}: no token");
             continue;
         };
-        let request = format!(
-            "GET {QUEUES} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\r\n"
-        );
-        let answer = tokio::time::timeout(Duration::from_secs(30), bench.exchange(&request)).await;
-        let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
-        let line = String::from_utf8_lossy(&answer[..answer.len().min(12)]).into_owned();
-        let expected: &[&str] = match scenario.outcome {
-            "ok" | "queues_empty" | "queues_missing" | "unreadable_answer" | "answer_too_large" => {
-                &["HTTP/1.1 200"]
-            }
-            "forbidden" => &["HTTP/1.1 403"],
-            "token_rejected" | "token_expired" | "token_missing" | "ip_not_allowed" => {
-                &["HTTP/1.1 401"]
-            }
-            "user_context_required" | "bad_request" => &["HTTP/1.1 400"],
-            "not_found" => &["HTTP/1.1 404"],
-            "feature_disabled" => &["HTTP/1.1 501", "HTTP/1.1 405"],
-            "rate_limited" => &["HTTP/1.1 429"],
-            "auth_service_slow" => &["HTTP/1.1 504"],
-            "upstream_error" => &["HTTP/1.1 500", "HTTP/1.1 503"],
-            "redirected" => &["HTTP/1.1 302"],
-            "timeout" => &[""],
-            "reset" => &["", "HTTP/1.1 200"],
-            other => panic!("{}: no expectation for {other}", scenario.name),
-        };
+        let line = status_line(&bench, &format!("authorization: Bearer {token}\r\n")).await;
         assert!(
-            expected.contains(&line.as_str()),
-            "{}: {line:?}",
-            scenario.name
+            status_lines(scenario.outcome).contains(&line.as_str()),
+            "{name}: {line:?}"
         );
-        let anonymous = format!("GET {QUEUES} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\n\r\n");
         if scenario.outcome == "forbidden" {
-            let reply = bench.exchange(&anonymous).await.unwrap();
-            let status = if scenario.cause == Some("edge_block") {
-                "403"
-            } else {
-                "401"
-            };
+            let anonymous = status_line(&bench, "").await;
+            let blocked = scenario.cause == Some("edge_block");
             assert_eq!(
-                String::from_utf8_lossy(&reply[9..12]),
-                status,
-                "{} without a token",
-                scenario.name
+                anonymous,
+                if blocked {
+                    "HTTP/1.1 403"
+                } else {
+                    "HTTP/1.1 401"
+                },
+                "{name}"
             );
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_queues_are_not_refused_but_gone() {
+    let bench = Bench::start().await;
+    let token = bench.token().await;
+    for (scenario, total) in [("healthy", 12), ("queues-missing", 4), ("queues-empty", 0)] {
+        bench.simulator.set_scenario(scenario).unwrap();
+        assert_eq!(
+            bench.get(QUEUES, &token).await.json()["total"],
+            total,
+            "{scenario}"
+        );
+    }
+}
+
+/// Outcomes of the token endpoint.
+const MINTING: [&str; 5] = [
+    "client_rejected",
+    "grant_rejected",
+    "auth_rate_limited",
+    "token_unreadable",
+    "token_endpoint_down",
+];
+
+/// The token that a scenario is seen with, if it can be had.
+async fn token_for(bench: &Bench, scenario: &Scenario) -> Option<String> {
+    if scenario.credential == Credential::User {
+        return Some(DEMO_USER_TOKEN.to_owned());
+    }
+    let login = bench
+        .login(
+            DEMO_CLIENT_ID,
+            DEMO_CLIENT_SECRET,
+            "grant_type=client_credentials",
+        )
+        .await;
+    let body: Value = serde_json::from_slice(&login.body).ok()?;
+    Some(body["access_token"].as_str()?.to_owned())
+}
+
+/// The start of the answer to a request for the queues; empty when there is none.
+async fn status_line(bench: &Bench, headers: &str) -> String {
+    let request =
+        format!("GET {QUEUES} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\n{headers}\r\n");
+    let answer = tokio::time::timeout(Duration::from_secs(30), bench.exchange(&request)).await;
+    let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
+    String::from_utf8_lossy(&answer[..answer.len().min(12)]).into_owned()
+}
+
+/// How an answer may start that shows an outcome.
+fn status_lines(outcome: &str) -> &'static [&'static str] {
+    match outcome {
+        "ok" | "queues_empty" | "queues_missing" | "unreadable_answer" | "answer_too_large" => {
+            &["HTTP/1.1 200"]
+        }
+        "forbidden" => &["HTTP/1.1 403"],
+        "token_rejected" | "token_expired" | "token_missing" | "ip_not_allowed" => {
+            &["HTTP/1.1 401"]
+        }
+        "user_context_required" | "bad_request" => &["HTTP/1.1 400"],
+        "not_found" => &["HTTP/1.1 404"],
+        "feature_disabled" => &["HTTP/1.1 501", "HTTP/1.1 405"],
+        "rate_limited" => &["HTTP/1.1 429"],
+        "auth_service_slow" => &["HTTP/1.1 504"],
+        "upstream_error" => &["HTTP/1.1 500", "HTTP/1.1 503"],
+        "redirected" => &["HTTP/1.1 302"],
+        // Nothing whole within the limit, whatever has been dripping.
+        "timeout" => &[""],
+        "reset" => &["", "HTTP/1.1 200"],
+        _ => &[],
     }
 }
 

@@ -4,5 +4,6 @@
 pub mod sim;
 pub mod clock;
 pub mod target;
+pub mod config;
 pub mod evidence;
 pub mod diagnosis;

@@ -1,0 +1,110 @@
+//! The files that a configuration names.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use crate::config::environment::Environment;
+use crate::config::problem::{Complaint, Place, Problems, Source, quoted};
+use crate::config::secret::{self, ReadError, read_regular, read_secret_file};
+
+/// Reads files, each secret once however many targets name it.
+#[derive(Debug)]
+pub(super) struct Files<'a> {
+    environment: &'a Environment,
+    secrets: HashMap<PathBuf, Result<SecretString, String>>,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn new(environment: &'a Environment) -> Self {
+        Self {
+            environment,
+            secrets: HashMap::new(),
+        }
+    }
+
+    /// The path meant by `text`: `~/` is the home directory, and a relative path in a file begins
+    /// at that file's directory.
+    pub(super) fn path(
+        &self,
+        place: &Place,
+        text: &str,
+        problems: &mut Problems,
+    ) -> Option<PathBuf> {
+        if let Some(rest) = text.strip_prefix("~/") {
+            let home = self.environment.get("HOME");
+            let Some(home) = home.or_else(|| self.environment.get("USERPROFILE")) else {
+                let what = "begins with ~, but the variable HOME is not set";
+                problems.error(place, Complaint::new(what, "write the whole path"));
+                return None;
+            };
+            return Some(Path::new(home).join(rest));
+        }
+        Some(match &place.source {
+            Source::File(file) => file.parent().unwrap_or(Path::new("")).join(text),
+            Source::Environment | Source::Flags => PathBuf::from(text),
+        })
+    }
+
+    /// The secret in a file.
+    pub(super) fn secret(
+        &mut self,
+        place: &Place,
+        path: &Path,
+        problems: &mut Problems,
+    ) -> Option<SecretString> {
+        let read = self
+            .secrets
+            .entry(path.to_owned())
+            .or_insert_with(|| read_secret_file(path).map_err(|error| error.to_string()));
+        match read {
+            Ok(secret) => {
+                if secret::is_world_readable(path) {
+                    let what = format!("{} can be read by every user", path.display());
+                    let fix = "chmod 600 it; in Kubernetes set defaultMode: 0400";
+                    problems.warning(place, Complaint::new(what, fix));
+                }
+                Some(secret.clone())
+            }
+            Err(why) => {
+                let what = format!("{} {why}", name_of(path));
+                let fix =
+                    "put the secret alone into a file that why403 may read, and give its path";
+                problems.error(place, Complaint::new(what, fix));
+                None
+            }
+        }
+    }
+}
+
+/// Checks that a file of certificates can be read and holds some.
+pub(super) fn check_certificates(place: &Place, path: &Path, problems: &mut Problems) {
+    const MOST: u64 = 16 * 1024 * 1024;
+    const MARK: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    let what = match read_regular(path, MOST) {
+        Ok(bytes) if bytes.windows(MARK.len()).any(|part| part == MARK) => return,
+        Ok(_) => "holds no PEM certificate".to_owned(),
+        Err(ReadError::Io(error)) => format!("cannot be read: {error}"),
+        Err(ReadError::NotRegular) => "is not a regular file".to_owned(),
+        Err(ReadError::TooLarge) => "is larger than 16 MiB".to_owned(),
+    };
+    let what = format!("{} {what}", quoted(&path.to_string_lossy()));
+    let fix = "give the path of a PEM file, or write \"bundled\" or \"system\"";
+    problems.error(place, Complaint::new(what, fix));
+}
+
+/// A path as problems show it; not shown when it could be a secret in the wrong place.
+fn name_of(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let last = path.file_name().map(|name| name.to_string_lossy());
+    let last = last.unwrap_or_default();
+    let secret_like = last.len() >= 20
+        && last.bytes().any(|byte| byte.is_ascii_digit())
+        && last.bytes().any(|byte| byte.is_ascii_uppercase());
+    if secret_like || text.len() > 512 {
+        "the file it names".to_owned()
+    } else {
+        quoted(&text)
+    }
+}

@@ -1,0 +1,266 @@
+//! Secrets: reading them from files, and refusing what cannot be one.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use secrecy::SecretString;
+use thiserror::Error;
+
+use super::problem::Complaint;
+
+/// Why a file gives no secret. No message contains any of the file's content.
+#[derive(Debug, Error)]
+pub enum SecretFileError {
+    /// The operating system refused.
+    #[error("cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// A directory, a pipe or a device; reading one could wait for ever.
+    #[error("is not a regular file")]
+    NotRegular,
+    /// Larger than any secret.
+    #[error("is larger than {} KiB", MAX_SECRET_BYTES / 1024)]
+    TooLarge,
+    /// Some byte is not part of UTF-8 text.
+    #[error("is not UTF-8 text")]
+    NotText,
+    /// Empty, a placeholder, several lines, or otherwise impossible.
+    #[error("its content {0}")]
+    Unusable(&'static str),
+}
+
+/// The largest secret file that is read.
+const MAX_SECRET_BYTES: u64 = 64 * 1024;
+
+/// Reads a secret from a regular file of at most 64 KiB.
+///
+/// One newline at the end is dropped, because editors and `echo` add it. This is also how a
+/// rotated secret is read again later, so it keeps no state.
+///
+/// # Errors
+/// [`SecretFileError`] says what is wrong with the file, never what is in it.
+pub fn read_secret_file(path: &Path) -> Result<SecretString, SecretFileError> {
+    let bytes = read_regular(path, MAX_SECRET_BYTES).map_err(|error| match error {
+        ReadError::Io(error) => SecretFileError::Io(error),
+        ReadError::NotRegular => SecretFileError::NotRegular,
+        ReadError::TooLarge => SecretFileError::TooLarge,
+    })?;
+    let mut text = String::from_utf8(bytes).map_err(|_| SecretFileError::NotText)?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    match flaw(&text) {
+        Some((what, _)) => Err(SecretFileError::Unusable(what)),
+        None => Ok(SecretString::from(text)),
+    }
+}
+
+/// Checks a secret that came from a variable or a profile; the complaint does not contain it.
+pub(super) fn check(text: &str) -> Result<SecretString, Complaint> {
+    match flaw(text) {
+        Some((what, fix)) => Err(Complaint::new(what, fix)),
+        None => Ok(SecretString::from(text)),
+    }
+}
+
+/// What makes `text` impossible as a secret or a client's id, and what to do about it.
+pub(super) fn flaw(text: &str) -> Option<(&'static str, &'static str)> {
+    const AS_SHOWN: &str = "give it exactly as Genesys Cloud shows it";
+    if text.is_empty() {
+        return Some(("is empty", AS_SHOWN));
+    }
+    if is_placeholder(text) {
+        return Some(("is a placeholder", "replace it by the real value"));
+    }
+    form_flaw(text)
+}
+
+/// What is wrong with the form of a text, whatever it means.
+pub(super) fn form_flaw(text: &str) -> Option<(&'static str, &'static str)> {
+    if text.chars().any(char::is_control) {
+        return Some((
+            "contains a line break or another control character",
+            "give it on one line; files written on Windows end lines with a carriage return",
+        ));
+    }
+    if text.trim() != text {
+        return Some((
+            "begins or ends with white space",
+            "remove the space around it",
+        ));
+    }
+    let wrapped = |mark: char| text.len() > 1 && text.starts_with(mark) && text.ends_with(mark);
+    (wrapped('"') || wrapped('\'')).then_some((
+        "is wrapped in quotation marks",
+        "remove them; an --env-file keeps quotation marks as part of the value",
+    ))
+}
+
+/// Whether this is what documentation and templates write where a value belongs.
+fn is_placeholder(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "changeme",
+        "placeholder",
+        "todo",
+        "tbd",
+        "fixme",
+        "redacted",
+        "secret",
+        "password",
+        "clientsecret",
+        "clientid",
+        "yourclientsecret",
+        "yourclientid",
+        "yoursecret",
+        "yourid",
+        "youraccesstoken",
+        "yourtoken",
+        "accesstoken",
+        "replaceme",
+        "example",
+        "none",
+        "null",
+        "undefined",
+        "insertsecrethere",
+    ];
+    let enclosed = |open: &str, close: char| text.starts_with(open) && text.ends_with(close);
+    if enclosed("<", '>') || enclosed("${", '}') || enclosed("{{", '}') || enclosed("%", '%') {
+        return true;
+    }
+    let word: String = text
+        .chars()
+        .filter(|c| !matches!(c, '-' | '_' | ' ' | '.'))
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    let is_mask = word.chars().all(|c| matches!(c, 'x' | '*' | '…' | '•'));
+    (is_mask && word != "x") || WORDS.contains(&word.as_str())
+}
+
+/// Why a file was not read.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    Io(io::Error),
+    NotRegular,
+    TooLarge,
+}
+
+/// Reads a regular file of at most `most` bytes, without ever waiting on a pipe.
+pub(super) fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
+    // Opening a pipe waits for its writer, so look before opening.
+    let before = fs::metadata(path).map_err(ReadError::Io)?;
+    if !before.is_file() {
+        return Err(ReadError::NotRegular);
+    }
+    let file = File::open(path).map_err(ReadError::Io)?;
+    let opened = file.metadata().map_err(ReadError::Io)?;
+    if !opened.is_file() {
+        return Err(ReadError::NotRegular);
+    }
+    let mut bytes = Vec::new();
+    let mut limited = file.take(most.saturating_add(1));
+    limited.read_to_end(&mut bytes).map_err(ReadError::Io)?;
+    if bytes.len() as u64 > most {
+        return Err(ReadError::TooLarge);
+    }
+    Ok(bytes)
+}
+
+/// Whether every user of this machine may read the file; false where that cannot be told.
+pub(super) fn is_world_readable(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _: &Path = path;
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<String, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        fs::write(&path, bytes).unwrap();
+        read_secret_file(&path)
+            .map(|secret| secret.expose_secret().to_owned())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn one_newline_at_the_end_is_dropped_and_nothing_else() {
+        assert_eq!(read(b"s3cr3t").unwrap(), "s3cr3t");
+        assert_eq!(read(b"s3cr3t\n").unwrap(), "s3cr3t");
+        assert_eq!(read(b"s3cr3t\r\n").unwrap(), "s3cr3t");
+        assert_eq!(read("\u{e4} b".as_bytes()).unwrap(), "\u{e4} b");
+    }
+
+    #[test]
+    fn files_that_hold_no_secret_are_refused_without_showing_them() {
+        for (bytes, why) in [
+            (&b""[..], "its content is empty"),
+            (b"\n", "its content is empty"),
+            (b"a\n\n", "control character"),
+            (b"a\nb", "control character"),
+            (b" a", "white space"),
+            (b"\"a\"", "quotation marks"),
+            (b"changeme\n", "placeholder"),
+            (b"a\xff", "not UTF-8"),
+            (&vec![b'a'; 64 * 1024 + 1], "larger than 64 KiB"),
+        ] {
+            let error = read(bytes).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+        assert_eq!(read(&vec![b'a'; 64 * 1024]).unwrap().len(), 64 * 1024);
+    }
+
+    #[test]
+    fn placeholders_are_known_in_many_spellings() {
+        for text in [
+            "changeme",
+            "CHANGE_ME",
+            "your-client-secret",
+            "<secret>",
+            "${CLIENT_SECRET}",
+            "{{ secret }}",
+            "xxxxxxxx",
+            "********",
+        ] {
+            assert!(is_placeholder(text), "{text}");
+        }
+        for text in ["demo-secret", "demo-client", "x1", "secretive", "0"] {
+            assert!(!is_placeholder(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_directory_and_a_missing_file_are_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = read_secret_file(directory.path()).unwrap_err();
+        assert_eq!(error.to_string(), "is not a regular file");
+        let error = read_secret_file(&directory.path().join("none")).unwrap_err();
+        assert!(error.to_string().starts_with("cannot be read: "), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_refused_without_waiting_for_its_writer() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        if made.is_ok_and(|status| status.success()) {
+            let error = read_secret_file(&path).unwrap_err();
+            assert_eq!(error.to_string(), "is not a regular file");
+        }
+    }
+}

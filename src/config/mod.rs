@@ -24,6 +24,8 @@ mod secret;
 mod settings;
 mod variables;
 
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::PathBuf;

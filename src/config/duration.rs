@@ -47,7 +47,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, Complaint> {
     Ok(Duration::from_millis(total))
 }
 
-/// Writes a duration the way [`parse`] reads it; parts below a millisecond are dropped.
+/// Writes a duration the way the configuration writes it; parts below a millisecond are dropped.
 #[must_use]
 pub fn format(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

@@ -177,7 +177,8 @@ impl Reader<'_> {
         for (name, value) in table {
             let place = self.place(name.get_ref(), name.span().start);
             let Some(section) = names().find(|known| known == name.get_ref()) else {
-                self.problems.error(&place, unknown_section(name.get_ref()));
+                self.problems
+                    .error_with(&place, || unknown_section(name.get_ref()));
                 continue;
             };
             match value.get_ref() {
@@ -265,7 +266,9 @@ impl Reader<'_> {
                     self.problems
                         .error(&place, Complaint::new("must be a table", fix));
                 }
-                _ => self.problems.error(&place, unknown_key(section, &full)),
+                _ => self
+                    .problems
+                    .error_with(&place, || unknown_key(section, &full)),
             }
         }
     }

@@ -226,7 +226,7 @@ pub(super) static KEYS: &[Key] = &[
         "proxy",
         Kind::Proxy,
         Preset::Text(""),
-        "\"\" for none, the URL of an HTTP proxy, or \"env\" to take HTTPS_PROXY and NO_PROXY.\n\
+        "The URL of an HTTP proxy, \"env\" to take HTTPS_PROXY and NO_PROXY, or \"none\".\n\
          A proxy that needs a password is taken from the environment only.",
     ),
     key(

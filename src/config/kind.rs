@@ -221,8 +221,8 @@ fn address(text: &str) -> Result<(), Complaint> {
 
 /// The complaint never shows the value, which may contain a password.
 fn proxy(text: &str) -> Result<(), Complaint> {
-    const FIX: &str = "write \"\", \"env\", or a URL like \"http://proxy.example:3128\"";
-    if text == "env" {
+    const FIX: &str = "write \"env\", \"none\", or a URL like \"http://proxy.example:3128\"";
+    if matches!(text, "env" | "none") {
         return Ok(());
     }
     match Url::parse(text) {

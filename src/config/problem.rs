@@ -105,6 +105,16 @@ impl Problems {
         self.add(place.problem(Severity::Error, complaint));
     }
 
+    /// As [`Self::error`], for complaints that take long to make: it is not made once the list
+    /// is full.
+    pub(super) fn error_with(&mut self, place: &Place, make: impl FnOnce() -> Complaint) {
+        if self.found.len() < Self::MAX {
+            self.error(place, make());
+        } else {
+            self.more += 1;
+        }
+    }
+
     pub(super) fn warning(&mut self, place: &Place, complaint: Complaint) {
         self.add(place.problem(Severity::Warning, complaint));
     }

@@ -1,6 +1,6 @@
 //! What mints a target's tokens.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::chain::{Chain, Given, Used, Wanted};
 use super::files::Files;
@@ -97,6 +97,13 @@ impl<'a> Finder<'_, 'a> {
                 quoted(other)
             );
             let fix = "set client_secret_file or client_secret_env beside it";
+            self.problems.error(&id.place, Complaint::new(what, fix));
+            return None;
+        }
+        let secret = client_secret.value.expose_secret();
+        if is_uuid(secret) && !is_uuid(&client_id) {
+            let what = "is no UUID, but its secret is: they seem to be swapped";
+            let fix = "exchange the client's id and its secret";
             self.problems.error(&id.place, Complaint::new(what, fix));
             return None;
         }
@@ -205,4 +212,13 @@ impl<'a> Finder<'_, 'a> {
         let place = Place::variable(variable);
         self.problems.error(&place, Complaint::new(state, fix));
     }
+}
+
+/// Whether a text has the form of the ids that Genesys Cloud gives to clients.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }

@@ -99,9 +99,10 @@ fn name_of(path: &Path) -> String {
     let text = path.to_string_lossy();
     let last = path.file_name().map(|name| name.to_string_lossy());
     let last = last.unwrap_or_default();
+    let has = |kind: fn(&u8) -> bool| last.as_bytes().iter().any(kind);
     let secret_like = last.len() >= 20
-        && last.bytes().any(|byte| byte.is_ascii_digit())
-        && last.bytes().any(|byte| byte.is_ascii_uppercase());
+        && has(u8::is_ascii_digit)
+        && (has(u8::is_ascii_uppercase) || !last.contains(['-', '.']));
     if secret_like || text.len() > 512 {
         "the file it names".to_owned()
     } else {

@@ -39,6 +39,7 @@ fn proxy(input: &Input<'_>, text: &str, problems: &mut Problems) -> Option<Proxy
             warn_of_ignored_proxy(input, problems);
             None
         }
+        "none" => None,
         "env" => from_environment(input.environment, problems),
         _ => {
             let place = input.place("network.proxy");
@@ -63,9 +64,8 @@ fn warn_of_ignored_proxy(input: &Input<'_>, problems: &mut Problems) {
     let set = PROXY_VARIABLES
         .iter()
         .find(|name| input.environment.get(name).is_some());
-    if let (Some(name), None) = (set, input.place("network.proxy")) {
-        let fix =
-            "set network.proxy = \"env\" to use it, or network.proxy = \"\" to say you mean it";
+    if let Some(name) = set.filter(|_| !input.is_bad("network.proxy")) {
+        let fix = "set network.proxy = \"env\" to use it, or \"none\" to say that you mean it";
         let complaint = Complaint::new("is ignored", fix);
         problems.warning(&Place::variable(*name), complaint);
     }

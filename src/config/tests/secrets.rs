@@ -168,3 +168,20 @@ fn a_secret_file_that_everybody_can_read_is_warned_of() {
         ]
     );
 }
+
+#[test]
+fn an_id_and_a_secret_that_are_swapped_are_noticed_and_not_shown() {
+    let case = |id, secret| {
+        Case::environment([
+            ("GENESYS_CLOUD_CLIENT_ID", id),
+            ("GENESYS_CLOUD_CLIENT_SECRET", secret),
+        ])
+    };
+    let id = "6b2d3f2c-0f5e-4b0c-9d3e-3f0f5d7a9a11";
+    assert_eq!(
+        case(CANARY, id).problem(),
+        "environment: GENESYS_CLOUD_CLIENT_ID: is no UUID, but its secret is: they seem to be \
+         swapped; exchange the client's id and its secret"
+    );
+    assert_eq!(case(id, CANARY).config().targets.len(), 1);
+}

@@ -192,7 +192,7 @@ fn values_are_checked_one_by_one() {
         ),
         (
             "[network]\nproxy = \"socks5://a:1\"",
-            "network.proxy: is no http or https proxy; write \"\", \"env\", or a URL like \"http://proxy.example:3128\"",
+            "network.proxy: is no http or https proxy; write \"env\", \"none\", or a URL like \"http://proxy.example:3128\"",
         ),
     ] {
         assert_eq!(
@@ -291,7 +291,7 @@ fn a_proxy_is_taken_from_the_environment_when_asked_to() {
         ignored.warnings(),
         [
             "warning: environment: HTTPS_PROXY: is ignored; set network.proxy = \"env\" to use it, \
-          or network.proxy = \"\" to say you mean it"
+          or \"none\" to say that you mean it"
         ]
     );
     let file = "[network]\nproxy = \"env\"\n";
@@ -310,6 +310,9 @@ fn a_proxy_is_taken_from_the_environment_when_asked_to() {
         bare.config().network.proxy.unwrap().to_string(),
         "http://proxy:1"
     );
+    let meant = Case::file("[network]\nproxy = \"none\"\n");
+    let meant = meant.with(CLIENT.into_iter().chain(proxy));
+    assert_eq!(meant.config().network.proxy, None);
     let bad = Case::file(file).with(CLIENT.into_iter().chain([("HTTPS_PROXY", "socks5://a")]));
     assert!(
         bad.problem()

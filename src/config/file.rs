@@ -2,6 +2,7 @@
 //!
 //! The file is parsed by `toml` itself, which knows lines, before the `config` crate layers it.
 
+use std::ops::Range;
 use std::path::Path;
 
 use config::{Value, ValueKind};
@@ -109,23 +110,54 @@ pub(super) fn parse<'t>(
         Ok(table) => return Some(table),
         Err(error) => error,
     };
-    let errors = if text.len() <= RECOVER_BYTES {
-        DeTable::parse_recoverable(text).1
+    let (table, errors) = if text.len() <= RECOVER_BYTES {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        (Some(table), errors)
     } else {
-        vec![first]
+        (None, vec![first])
     };
     for error in errors.iter().take(MOST) {
         let (line, column) = lines.find(text, error.span().map_or(0, |span| span.start));
         let place = Place::file(path, "").at(line);
         let what = format!("TOML syntax, column {column}: {}", error.message());
         let fix = if error.message().starts_with("duplicate key") {
-            "keep one of them"
+            let table = table.as_ref().map(Spanned::get_ref);
+            let first = error
+                .span()
+                .and_then(|second| first_of_duplicates(text, table?, second));
+            first.map_or_else(
+                || "keep one of them".to_owned(),
+                |at| format!("keep this one or that in line {}", lines.line(at)),
+            )
         } else {
-            "correct the line, see https://toml.io"
+            "correct the line, see https://toml.io".to_owned()
         };
         problems.error(&place, Complaint::new(what, fix));
     }
     None
+}
+
+/// Where the key stands that the one at `second` repeats: the last one of that name before it.
+fn first_of_duplicates(text: &str, table: &DeTable<'_>, second: Range<usize>) -> Option<usize> {
+    let name = text.get(second.clone())?.trim_matches(['"', '\'']);
+    let within = |value: &DeValue<'_>| match value {
+        DeValue::Table(table) => first_of_duplicates(text, table, second.clone()),
+        DeValue::Array(list) => {
+            let tables = list.iter().filter_map(|item| item.get_ref().as_table());
+            tables
+                .filter_map(|table| first_of_duplicates(text, table, second.clone()))
+                .max()
+        }
+        _ => None,
+    };
+    table
+        .iter()
+        .filter_map(|(key, value)| {
+            let at = key.span().start;
+            let same = (key.get_ref() == name && at < second.start).then_some(at);
+            same.max(within(value.get_ref()))
+        })
+        .max()
 }
 
 /// Finds the line of a byte.

@@ -12,6 +12,9 @@ use super::problem::{Complaint, quoted};
 use super::secret;
 use crate::target::{Name, OPERATIONS, Operation, REGIONS, Region};
 
+/// Longest text of any setting, in bytes.
+const MAX_TEXT: usize = 4096;
+
 /// What a key's value must be.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
@@ -104,6 +107,7 @@ impl Kind {
             return Ok(());
         }
         let fault = match self {
+            _ if text.len() > MAX_TEXT => Some(("is too long", "shorten it")),
             Self::ClientId => secret::flaw(text),
             _ if text.is_empty() => Some(("is empty", "give it a value, or remove it")),
             _ => secret::form_flaw(text),

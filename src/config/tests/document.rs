@@ -69,8 +69,36 @@ fn syntax_errors_have_line_and_column_but_no_text() {
     assert!(several.len() >= 2, "{several:#?}");
     assert_eq!(
         Case::file("[probe]\nfall = 1\nfall = 2\n").problem(),
-        "why403.toml:3: TOML syntax, column 1: duplicate key; keep one of them"
+        "why403.toml:3: TOML syntax, column 1: duplicate key; keep this one or that in line 2"
     );
+}
+
+#[test]
+fn duplicate_keys_are_reported_with_both_places() {
+    for (text, line, first) in [
+        (
+            "[[targets]]\nname = \"a\"\n[[targets]]\nname = \"b\"\nname = \"c\"\n",
+            5,
+            4,
+        ),
+        (
+            "[log]\nlevel = \"info\"\n[probe]\n\"fall\" = 1\nfall = 1\n",
+            5,
+            4,
+        ),
+    ] {
+        let problem = Case::file(text).problem();
+        assert!(
+            problem.starts_with(&format!("why403.toml:{line}: ")),
+            "{problem}"
+        );
+        assert!(
+            problem.ends_with(&format!(
+                "duplicate key; keep this one or that in line {first}"
+            )),
+            "{problem}"
+        );
+    }
 }
 
 #[test]

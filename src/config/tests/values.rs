@@ -338,3 +338,12 @@ fn certificate_files_are_looked_at() {
     let system = Case::file("[network]\ntls_roots = \"system\"\n");
     assert_eq!(system.config().network.tls_roots, TlsRoots::System);
 }
+
+#[test]
+fn no_text_is_endless() {
+    let case = Case::file(&format!("[genesys]\nregion = \"{}\"\n", "x".repeat(5000)));
+    assert_eq!(
+        case.problem(),
+        "why403.toml:2: genesys.region: is too long; shorten it"
+    );
+}

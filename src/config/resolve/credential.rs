@@ -54,7 +54,7 @@ impl<'a> Finder<'_, 'a> {
                     scope.get("client_id").is_some() || !Wanted::ClientSecret.of(scope).is_empty();
                 match (is_client, token.first()) {
                     (true, Some(token)) => {
-                        self.warn_of_ignored_token(token.place());
+                        self.warn_of_ignored_token(*token);
                         return Some(Wanted::ClientSecret);
                     }
                     (true, None) => return Some(Wanted::ClientSecret),
@@ -66,13 +66,16 @@ impl<'a> Finder<'_, 'a> {
         Some(Wanted::ClientSecret)
     }
 
-    /// Profiles keep old tokens beside the client, so that only variables and files are warned of.
-    fn warn_of_ignored_token(&mut self, token: &Place) {
-        self.used.mark(token);
-        let fix = "unset it, or set grant = \"access_token\" (WHY403__GENESYS__GRANT) to use it";
-        let complaint = Complaint::new("is ignored, because a client is given, too", fix);
-        if token.source == Source::Environment {
-            self.problems.warning(token, complaint);
+    /// Profiles keep old tokens beside the client, so that only the other places are warned of.
+    fn warn_of_ignored_token(&mut self, token: Given<'_>) {
+        let place = token.place();
+        self.used.mark(place);
+        let is_profile = matches!(token, Given::Literal(_)) && place.source != Source::Environment;
+        if !is_profile {
+            let fix =
+                "remove it, or set grant = \"access_token\" (WHY403__GENESYS__GRANT) to use it";
+            let complaint = Complaint::new("is ignored, because a client is given, too", fix);
+            self.problems.warning(place, complaint);
         }
     }
 

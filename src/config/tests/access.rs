@@ -222,8 +222,14 @@ fn the_grant_follows_from_what_is_given() {
         case.warnings(),
         [
             "warning: environment: GENESYSCLOUD_ACCESS_TOKEN: is ignored, because a client is \
-          given, too; unset it, or set grant = \"access_token\" (WHY403__GENESYS__GRANT) to use it"
+          given, too; remove it, or set grant = \"access_token\" (WHY403__GENESYS__GRANT) to use it"
         ]
+    );
+    let file =
+        "[genesys]\nclient_id = \"y\"\nclient_secret_env = \"S\"\naccess_token_env = \"S\"\n";
+    let warnings = Case::bare_file(file).with([("S", "s")]).warnings();
+    assert!(
+        warnings[0].starts_with("warning: why403.toml:4: genesys.access_token_env: is ignored")
     );
     let asked = both().chain([("WHY403__GENESYS__GRANT", "access_token")]);
     let loaded = Case::environment(asked).loaded();

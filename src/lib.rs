@@ -7,3 +7,5 @@ pub mod target;
 pub mod config;
 pub mod evidence;
 pub mod diagnosis;
+pub mod health;
+pub mod schedule;

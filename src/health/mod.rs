@@ -1,0 +1,253 @@
+//! From a row of findings to a verdict that does not flap.
+//!
+//! Pure: results and times come in, a verdict comes out. Definitive findings (a refusal, a
+//! rejected credential, a wrong call) count at once; transient ones need `fall` in a row, recovery
+//! needs `rise` in a row, and the first success ever counts at once. A rate limit says nothing
+//! about access and keeps the last verdict. A result that is too old is neither green nor red.
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::config::{HealthPolicy, Level};
+use crate::diagnosis::{Class, Finding};
+
+/// The verdict about one operation or target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// Access works.
+    Pass,
+    /// Access is in doubt, or something else deserves a look.
+    Warn,
+    /// Nothing is known yet.
+    Unknown,
+    /// Access does not work.
+    Fail,
+}
+
+impl Status {
+    /// The name used in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Unknown => "unknown",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+impl From<Level> for Status {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Pass => Self::Pass,
+            Level::Warn => Self::Warn,
+            Level::Fail => Self::Fail,
+        }
+    }
+}
+
+/// Why the verdict is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// No result has settled the verdict yet.
+    Starting,
+    /// The last results were good.
+    Healthy,
+    /// Some transient failures, not yet enough to change the verdict.
+    Degrading,
+    /// Failing.
+    Unhealthy,
+    /// Some successes after a failure, not yet enough to change the verdict.
+    Recovering,
+    /// The last result is too old to say anything.
+    Stale,
+}
+
+impl State {
+    /// The name used in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Degrading => "degrading",
+            Self::Unhealthy => "unhealthy",
+            Self::Recovering => "recovering",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// A verdict and its reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Pass, warn, fail or unknown.
+    pub status: Status,
+    /// Why.
+    pub state: State,
+}
+
+/// How results become a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// What each class of result means.
+    pub policy: HealthPolicy,
+    /// Transient failures in a row that change the verdict; at least 1.
+    pub fall: u32,
+    /// Successes in a row that restore it; at least 1.
+    pub rise: u32,
+    /// Age from which a result says nothing any more.
+    pub stale_after: Duration,
+}
+
+/// The age from which a result says nothing: three missed probes and a timeout.
+#[must_use]
+pub fn stale_after(interval: Duration, timeout: Duration) -> Duration {
+    interval.saturating_mul(3).saturating_add(timeout)
+}
+
+/// What the row of findings so far amounts to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    settled: Option<Level>,
+    streak: Streak,
+    throttled: bool,
+    informed_at: Option<Moment>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Streak {
+    #[default]
+    None,
+    Good(u32),
+    Transient(u32),
+    Definitive,
+}
+
+/// How a finding counts.
+enum Weight {
+    Good,
+    Definitive(Level),
+    Transient(Level),
+    Throttled,
+}
+
+impl Health {
+    /// Takes the next finding into account.
+    #[must_use]
+    pub fn observe(self, finding: Finding, at: Moment, thresholds: &Thresholds) -> Self {
+        let weight = weigh(finding, thresholds.policy);
+        if matches!(weight, Weight::Throttled) {
+            return Self {
+                throttled: true,
+                ..self
+            };
+        }
+        let streak = self.streak.next(&weight);
+        Self {
+            settled: settle(self.settled, streak, &weight, thresholds),
+            streak,
+            throttled: false,
+            informed_at: Some(at),
+        }
+    }
+
+    /// The verdict at `now`.
+    #[must_use]
+    pub fn verdict(&self, now: Moment, thresholds: &Thresholds) -> Verdict {
+        let policy = &thresholds.policy;
+        let Some(informed_at) = self.informed_at else {
+            return verdict(Status::Unknown, State::Starting);
+        };
+        if now.since(informed_at) > thresholds.stale_after {
+            return verdict(policy.stale.into(), State::Stale);
+        }
+        let Some(level) = self.settled else {
+            return verdict(Status::Unknown, State::Starting);
+        };
+        let state = match (level, self.streak) {
+            (Level::Pass, Streak::Transient(_)) => State::Degrading,
+            (_, Streak::Good(good)) if good < thresholds.rise && level != Level::Pass => {
+                State::Recovering
+            }
+            (_, Streak::Good(_) | Streak::None) => State::Healthy,
+            (_, Streak::Transient(_) | Streak::Definitive) => State::Unhealthy,
+        };
+        let doubt = match state {
+            State::Degrading => Status::Warn.min(policy.outage.into()),
+            _ if self.throttled => policy.throttled.into(),
+            _ => Status::Pass,
+        };
+        verdict(doubt.max(level.into()), state)
+    }
+
+    /// Whether any result, even an uninformative one, has been seen.
+    #[must_use]
+    pub fn has_result(&self) -> bool {
+        self.informed_at.is_some() || self.throttled
+    }
+}
+
+fn verdict(status: Status, state: State) -> Verdict {
+    Verdict { status, state }
+}
+
+impl Streak {
+    fn next(self, weight: &Weight) -> Self {
+        match (weight, self) {
+            (Weight::Good, Self::Good(n)) => Self::Good(n.saturating_add(1)),
+            (Weight::Good, _) => Self::Good(1),
+            (Weight::Transient(_), Self::Transient(n)) => Self::Transient(n.saturating_add(1)),
+            (Weight::Transient(_), _) => Self::Transient(1),
+            (Weight::Definitive(_), _) => Self::Definitive,
+            (Weight::Throttled, same) => same,
+        }
+    }
+}
+
+fn settle(
+    settled: Option<Level>,
+    streak: Streak,
+    weight: &Weight,
+    thresholds: &Thresholds,
+) -> Option<Level> {
+    match (weight, streak) {
+        (Weight::Good, Streak::Good(good)) => match settled {
+            Some(Level::Warn | Level::Fail) if good < thresholds.rise => settled,
+            _ => Some(Level::Pass),
+        },
+        (Weight::Definitive(level), _) => Some(*level),
+        (Weight::Transient(level), Streak::Transient(bad)) if bad >= thresholds.fall => {
+            Some(*level)
+        }
+        _ => settled,
+    }
+}
+
+fn weigh(finding: Finding, policy: HealthPolicy) -> Weight {
+    let outcome = finding.outcome();
+    match outcome.class() {
+        None if matches!(finding, Finding::Forbidden(_)) => Weight::Definitive(policy.forbidden),
+        None => Weight::Good,
+        Some(Class::Unauthorized | Class::Credentials) => Weight::Definitive(policy.unauthorized),
+        Some(Class::Misconfigured) => Weight::Definitive(policy.misconfigured),
+        Some(Class::Visibility) => Weight::Definitive(policy.visibility),
+        Some(Class::Network | Class::Upstream | Class::Unreadable) => {
+            Weight::Transient(policy.outage)
+        }
+        Some(Class::Throttled) => Weight::Throttled,
+    }
+}
+
+/// The verdict about several operations or targets: the worst of them; unknown when there is none.
+#[must_use]
+pub fn worst(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
+    verdicts
+        .into_iter()
+        .max_by_key(|verdict| verdict.status)
+        .unwrap_or(verdict(Status::Unknown, State::Starting))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+use crate::diagnosis::{Cause, Outcome};
+
+const OK: Finding = Finding::Other(Outcome::Ok);
+const OUTAGE: Finding = Finding::Other(Outcome::UpstreamError);
+const FORBIDDEN: Finding = Finding::Forbidden(Cause::MissingPermission);
+const LIMITED: Finding = Finding::Other(Outcome::RateLimited);
+
+fn thresholds() -> Thresholds {
+    Thresholds {
+        policy: HealthPolicy {
+            forbidden: Level::Fail,
+            unauthorized: Level::Fail,
+            misconfigured: Level::Fail,
+            visibility: Level::Warn,
+            outage: Level::Fail,
+            throttled: Level::Warn,
+            stale: Level::Warn,
+        },
+        fall: 3,
+        rise: 2,
+        stale_after: stale_after(Duration::from_secs(30), Duration::from_secs(10)),
+    }
+}
+
+fn at(seconds: u64) -> Moment {
+    Moment {
+        elapsed: Duration::from_secs(seconds),
+        wall: Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// The verdicts after each finding, one every 30 s.
+fn verdicts(findings: &[Finding], thresholds: &Thresholds) -> Vec<(Status, State)> {
+    let mut health = Health::default();
+    findings
+        .iter()
+        .zip((0..).step_by(30))
+        .map(|(finding, seconds)| {
+            health = health.observe(*finding, at(seconds), thresholds);
+            let verdict = health.verdict(at(seconds), thresholds);
+            (verdict.status, verdict.state)
+        })
+        .collect()
+}
+
+#[test]
+fn nothing_is_known_before_the_first_result() {
+    let verdict = Health::default().verdict(at(0), &thresholds());
+    assert_eq!(
+        (verdict.status, verdict.state),
+        (Status::Unknown, State::Starting)
+    );
+}
+
+#[test]
+fn the_first_success_counts_at_once() {
+    assert_eq!(
+        verdicts(&[OK], &thresholds()),
+        [(Status::Pass, State::Healthy)]
+    );
+}
+
+#[test]
+fn a_refusal_counts_at_once_and_recovery_needs_two() {
+    assert_eq!(
+        verdicts(&[OK, FORBIDDEN, OK, OK], &thresholds()),
+        [
+            (Status::Pass, State::Healthy),
+            (Status::Fail, State::Unhealthy),
+            (Status::Fail, State::Recovering),
+            (Status::Pass, State::Healthy),
+        ]
+    );
+}
+
+#[test]
+fn an_outage_warns_first_and_counts_after_three() {
+    assert_eq!(
+        verdicts(&[OK, OUTAGE, OUTAGE, OUTAGE, OUTAGE], &thresholds()),
+        [
+            (Status::Pass, State::Healthy),
+            (Status::Warn, State::Degrading),
+            (Status::Warn, State::Degrading),
+            (Status::Fail, State::Unhealthy),
+            (Status::Fail, State::Unhealthy),
+        ]
+    );
+}
+
+#[test]
+fn an_outage_from_the_start_stays_unknown_until_it_counts() {
+    assert_eq!(
+        verdicts(&[OUTAGE, OUTAGE, OUTAGE], &thresholds()),
+        [
+            (Status::Unknown, State::Starting),
+            (Status::Unknown, State::Starting),
+            (Status::Fail, State::Unhealthy),
+        ]
+    );
+}
+
+#[test]
+fn alternating_results_do_not_flap() {
+    let findings: Vec<_> = (0..40)
+        .map(|n| if n % 2 == 0 { OK } else { OUTAGE })
+        .collect();
+    assert!(
+        verdicts(&findings, &thresholds())
+            .iter()
+            .all(|(status, _)| *status <= Status::Warn)
+    );
+}
+
+#[test]
+fn a_rate_limit_keeps_the_verdict_and_says_so() {
+    assert_eq!(
+        verdicts(&[OK, LIMITED, OK], &thresholds()),
+        [
+            (Status::Pass, State::Healthy),
+            (Status::Warn, State::Healthy),
+            (Status::Pass, State::Healthy),
+        ]
+    );
+    assert_eq!(
+        verdicts(&[FORBIDDEN, LIMITED], &thresholds())[1],
+        (Status::Fail, State::Unhealthy)
+    );
+}
+
+#[test]
+fn an_old_result_is_neither_green_nor_red() {
+    let thresholds = thresholds();
+    let health = Health::default().observe(OK, at(0), &thresholds);
+    assert_eq!(health.verdict(at(100), &thresholds).state, State::Healthy);
+    let stale = health.verdict(at(101), &thresholds);
+    assert_eq!((stale.status, stale.state), (Status::Warn, State::Stale));
+}
+
+#[test]
+fn a_rate_limit_does_not_refresh_an_old_result() {
+    let thresholds = thresholds();
+    let health =
+        Health::default()
+            .observe(OK, at(0), &thresholds)
+            .observe(LIMITED, at(90), &thresholds);
+    assert_eq!(health.verdict(at(120), &thresholds).state, State::Stale);
+}
+
+#[test]
+fn a_class_that_passes_never_warns() {
+    let mut lenient = thresholds();
+    lenient.policy.outage = Level::Pass;
+    let seen = verdicts(&[OK, OUTAGE, OUTAGE, OUTAGE], &lenient);
+    assert!(
+        seen.iter().all(|(status, _)| *status == Status::Pass),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn the_worst_verdict_speaks_for_all() {
+    let pass = verdict(Status::Pass, State::Healthy);
+    let fail = verdict(Status::Fail, State::Unhealthy);
+    assert_eq!(worst([pass, fail, pass]), fail);
+    assert_eq!(worst([]).status, Status::Unknown);
+}
+
+fn any_finding() -> impl Strategy<Value = Finding> {
+    prop_oneof![
+        proptest::sample::select(Cause::ALL).prop_map(Finding::Forbidden),
+        proptest::sample::select(Outcome::ALL)
+            .prop_filter("a 403 carries a cause", |outcome| *outcome
+                != Outcome::Forbidden)
+            .prop_map(Finding::Other),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_definitive_finding_always_decides(findings in proptest::collection::vec(any_finding(), 0..20)) {
+        let mut all = findings;
+        all.push(FORBIDDEN);
+        prop_assert_eq!(
+            verdicts(&all, &thresholds()).pop(),
+            Some((Status::Fail, State::Unhealthy))
+        );
+    }
+
+    #[test]
+    fn enough_successes_always_heal(findings in proptest::collection::vec(any_finding(), 0..20)) {
+        let mut all = findings;
+        all.extend([OK, OK]);
+        prop_assert_eq!(
+            verdicts(&all, &thresholds()).pop(),
+            Some((Status::Pass, State::Healthy))
+        );
+    }
+}

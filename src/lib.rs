@@ -9,3 +9,4 @@ pub mod evidence;
 pub mod diagnosis;
 pub mod health;
 pub mod schedule;
+pub mod upstream;

@@ -1,0 +1,334 @@
+//! Calls to Genesys Cloud: the only module that names the HTTP client.
+//!
+//! Every call becomes an [`Exchange`], whatever happens: nothing is followed, retried, cached,
+//! decompressed or sent through a proxy behind the caller's back. Each call makes its own
+//! connection, which tests name resolution, TCP, TLS and the certificate again.
+//!
+//! Secrets that went out are removed from whatever comes back before it becomes evidence.
+
+mod dns;
+mod fault;
+mod scrub;
+mod timeline;
+mod tls;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::{Client, Method, Request, Response, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+use url::Url;
+
+use self::scrub::Scrubber;
+use self::timeline::{Mark, Timeline};
+use crate::clock::Clock;
+use crate::config::Network;
+use crate::evidence::{Answer, Exchange, Fault, FaultKind, Step, printable};
+
+/// Most bytes of a body that are read.
+pub const BODY_CAP_BYTES: usize = 64 * 1024;
+
+/// Most characters of a header's value that are kept.
+const HEADER_VALUE_CAP: usize = 512;
+
+/// The headers that a diagnosis may need: correlation, limits, RFC 6750, and what edges add.
+const KEPT_HEADERS: &[&str] = &[
+    "content-type",
+    "inin-correlation-id",
+    "inin-ratelimit-allowed",
+    "inin-ratelimit-count",
+    "inin-ratelimit-reset",
+    "retry-after",
+    "www-authenticate",
+    "proxy-authenticate",
+    "location",
+    "date",
+    "server",
+    "via",
+    "x-cache",
+    "x-amz-cf-id",
+    "x-amz-cf-pop",
+    "x-amzn-requestid",
+    "x-amzn-errortype",
+    "x-amzn-waf-action",
+    "cf-ray",
+    "cf-mitigated",
+    "x-iinfo",
+    "x-akamai-request-id",
+    "x-squid-error",
+];
+
+/// Why no client could be made.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    /// A certificate file cannot be read.
+    #[error("network.tls_roots: cannot read certificates from {}: {reason}", path.display())]
+    Roots {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// There is no usable root certificate.
+    #[error("network.tls_roots: no usable certificate in {0}; use \"bundled\" or a PEM file")]
+    NoRoots(String),
+    /// The TLS library refused its configuration.
+    #[error("cannot set up TLS: {0}")]
+    Tls(rustls::Error),
+    /// The HTTP client refused its configuration.
+    #[error("cannot set up the HTTP client: {0}")]
+    Client(String),
+}
+
+/// How a call authenticates.
+#[derive(Clone, Copy, Debug)]
+pub enum Auth<'a> {
+    /// RFC 6750 section 2.1.
+    Bearer(&'a SecretString),
+    /// RFC 7617: the OAuth client's id and secret, RFC 6749 section 2.3.1.
+    Basic(&'a str, &'a SecretString),
+}
+
+/// One call to make.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    /// Why it is made.
+    pub step: Step,
+    /// Where to; never holds a secret.
+    pub url: Url,
+    /// How it authenticates.
+    pub auth: Auth<'a>,
+    /// The form to POST; a GET when there is none.
+    pub form: Option<&'a [(&'a str, &'a str)]>,
+    /// Longest time from the call to the last byte.
+    pub timeout: Duration,
+}
+
+/// The HTTP client; clones share it.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    client: Client,
+    clock: Clock,
+}
+
+impl Upstream {
+    /// Sets up the client.
+    ///
+    /// # Errors
+    /// [`SetupError`] when the configured roots or proxy cannot be used.
+    pub fn new(
+        network: &Network,
+        connect_timeout: Duration,
+        clock: Clock,
+    ) -> Result<Self, SetupError> {
+        let resolver = dns::Resolver::default();
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(tls::client_config(&network.tls_roots)?)
+            .user_agent(concat!("why403/", env!("CARGO_PKG_VERSION")))
+            .http1_only()
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy()
+            .connect_timeout(connect_timeout)
+            .pool_max_idle_per_host(0)
+            .dns_resolver(Names(resolver))
+            .connector_layer(tower::layer::layer_fn(Connecting));
+        if let Some(proxy) = &network.proxy {
+            let except = reqwest::NoProxy::from_string(&proxy.no_proxy);
+            let proxy = reqwest::Proxy::all(proxy.url.as_str())
+                .map_err(|error| SetupError::Client(error.without_url().to_string()))?;
+            builder = builder.proxy(proxy.no_proxy(except));
+        }
+        let client = builder
+            .build()
+            .map_err(|error| SetupError::Client(fault::innermost(&error)))?;
+        Ok(Self { client, clock })
+    }
+
+    /// Makes a call of the API.
+    pub async fn send(&self, call: Call<'_>) -> Exchange {
+        self.exchange(call).await.0
+    }
+
+    /// Makes a call of the token endpoint.
+    ///
+    /// The body of a success is returned apart, because it holds a token; the exchange keeps the
+    /// body of a refusal only.
+    pub async fn mint(&self, call: Call<'_>) -> (Exchange, SecretString) {
+        let (mut exchange, body) = self.exchange(call).await;
+        if let Ok(answer) = &mut exchange.result
+            && (200..300).contains(&answer.status)
+        {
+            answer.body = String::new();
+        }
+        (exchange, body.into())
+    }
+
+    /// Makes a call; the body in the exchange is scrubbed, the one beside it is as it came.
+    async fn exchange(&self, call: Call<'_>) -> (Exchange, String) {
+        let timeline = Timeline::start(&self.clock);
+        let scrubber = Scrubber::new(call.auth);
+        let method = if call.form.is_some() {
+            Method::POST
+        } else {
+            Method::GET
+        };
+        let described = format!("{method} {}", call.url);
+        let result = match self.request(method, &call) {
+            Ok(request) => self.run(request, call.timeout, &timeline).await,
+            Err(fault) => Err(fault),
+        };
+        let mut body = String::new();
+        let result = result.map(|(status, headers, raw)| {
+            let text = String::from_utf8_lossy(&raw.bytes);
+            let answer = Answer {
+                status,
+                headers: kept_headers(&headers, &scrubber),
+                body: scrubber.scrub(&text),
+                truncated: raw.truncated,
+            };
+            body = text.into_owned();
+            answer
+        });
+        let exchange = Exchange {
+            step: call.step,
+            request: described,
+            sent_at: timeline.began(),
+            phases: timeline.phases(),
+            result,
+        };
+        (exchange, body)
+    }
+
+    fn request(&self, method: Method, call: &Call<'_>) -> Result<Request, Fault> {
+        let builder = self
+            .client
+            .request(method, call.url.clone())
+            .timeout(call.timeout)
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        let builder = match call.auth {
+            Auth::Bearer(token) => builder.bearer_auth(token.expose_secret()),
+            Auth::Basic(id, secret) => builder.basic_auth(id, Some(secret.expose_secret())),
+        };
+        let builder = match call.form {
+            Some(form) => builder.form(form),
+            None => builder,
+        };
+        builder.build().map_err(|error| Fault {
+            kind: FaultKind::Connect,
+            detail: format!("the request cannot be made: {}", error.without_url()),
+        })
+    }
+
+    async fn run(
+        &self,
+        request: Request,
+        timeout: Duration,
+        timeline: &Timeline,
+    ) -> Result<(u16, HeaderMap, Body), Fault> {
+        let call = async {
+            let mut response = self.client.execute(request).await?;
+            Timeline::mark(Mark::HeadArrived);
+            let body = read_capped(&mut response).await?;
+            let headers = std::mem::take(response.headers_mut());
+            Ok((response.status().as_u16(), headers, body))
+        };
+        // The client's own timeout does not cover a fault of the client.
+        let guard = timeout.saturating_add(Duration::from_secs(1));
+        match tokio::time::timeout(guard, timeline.watch(call)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(fault::classify(&error, timeline.phase(), timeout)),
+            Err(_) => Err(fault::timed_out(timeline.phase(), guard)),
+        }
+    }
+}
+
+/// The first bytes of a body.
+struct Body {
+    bytes: Vec<u8>,
+    truncated: bool,
+}
+
+async fn read_capped(response: &mut Response) -> reqwest::Result<Body> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        let room = BODY_CAP_BYTES.saturating_sub(bytes.len());
+        bytes.extend(chunk.iter().take(room));
+        if chunk.len() > room {
+            return Ok(Body {
+                bytes,
+                truncated: true,
+            });
+        }
+    }
+    Ok(Body {
+        bytes,
+        truncated: false,
+    })
+}
+
+fn kept_headers(headers: &HeaderMap, scrubber: &Scrubber) -> Vec<(String, String)> {
+    KEPT_HEADERS
+        .iter()
+        .flat_map(|name| {
+            headers
+                .get_all(*name)
+                .iter()
+                .map(move |value| (*name, value))
+        })
+        .map(|(name, value)| {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            let value = printable(&scrubber.scrub(&text), HEADER_VALUE_CAP);
+            (name.to_owned(), value)
+        })
+        .collect()
+}
+
+/// Our resolver, as the client wants it.
+struct Names(dns::Resolver);
+
+impl reqwest::dns::Resolve for Names {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let lookup = self.0.clone().lookup(name.as_str().to_owned());
+        Box::pin(async move {
+            let addresses = lookup.await?;
+            Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
+}
+
+/// A layer around the client's connector that marks when it begins and ends.
+#[derive(Clone)]
+struct Connecting<S>(S);
+
+impl<S, R> tower::Service<R> for Connecting<S>
+where
+    S: tower::Service<R>,
+    S::Future: Send + 'static,
+    S::Response: 'static,
+    S::Error: 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(
+        &mut self,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, destination: R) -> Self::Future {
+        Timeline::mark(Mark::ConnectBegan);
+        let connecting = self.0.call(destination);
+        Box::pin(async move {
+            let connection = connecting.await?;
+            Timeline::mark(Mark::Connected);
+            Ok(connection)
+        })
+    }
+}

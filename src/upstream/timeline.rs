@@ -1,0 +1,199 @@
+//! When the phases of one exchange began and ended.
+//!
+//! The marks are set where the things happen: by our resolver, by a layer around the client's
+//! connector, and by the TLS session store that the library asks as its first act of a handshake.
+//! All of them run inside the task that makes the call, so a task-local carries the timeline.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock::{Clock, Moment};
+use crate::evidence::Phases;
+
+tokio::task_local! {
+    static CURRENT: Timeline;
+}
+
+/// Points in time within one exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    DnsBegan,
+    DnsEnded,
+    ConnectBegan,
+    TlsBegan,
+    Connected,
+    HeadArrived,
+}
+
+const MARKS: usize = 6;
+
+/// The phase in which an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Dns,
+    Connect,
+    Tls,
+    /// Waiting for the head of the answer.
+    Waiting,
+    /// Reading its body.
+    Reading,
+}
+
+impl Phase {
+    pub(super) fn doing(self) -> &'static str {
+        match self {
+            Self::Dns => "resolving the name",
+            Self::Connect => "connecting",
+            Self::Tls => "in the TLS handshake",
+            Self::Waiting => "waiting for the answer",
+            Self::Reading => "reading the answer",
+        }
+    }
+}
+
+/// The marks of one exchange; clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct Timeline {
+    clock: Clock,
+    began: Moment,
+    marks: Arc<Mutex<[Option<Duration>; MARKS]>>,
+}
+
+impl Timeline {
+    pub(super) fn start(clock: &Clock) -> Self {
+        Self {
+            clock: clock.clone(),
+            began: clock.now(),
+            marks: Arc::default(),
+        }
+    }
+
+    pub(super) fn began(&self) -> Moment {
+        self.began
+    }
+
+    /// Runs `call` so that [`Self::mark`] writes to this timeline.
+    pub(super) async fn watch<T>(&self, call: impl Future<Output = T>) -> T {
+        CURRENT.scope(self.clone(), call).await
+    }
+
+    /// Sets a mark on the timeline of the exchange that runs in this task, if one does.
+    pub(super) fn mark(mark: Mark) {
+        // Outside an exchange there is nothing to mark.
+        CURRENT
+            .try_with(|timeline| timeline.set(mark))
+            .unwrap_or_default();
+    }
+
+    fn set(&self, mark: Mark) {
+        let elapsed = self.clock.now().elapsed;
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = marks.get_mut(mark as usize) {
+            *slot = Some(elapsed);
+        }
+    }
+
+    fn get(&self, mark: Mark) -> Option<Duration> {
+        let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        marks.get(mark as usize).copied().flatten()
+    }
+
+    /// The phase that the exchange is in.
+    pub(super) fn phase(&self) -> Phase {
+        let after = |begin: Mark, end: Mark| self.get(begin).is_some() && self.get(end).is_none();
+        if self.get(Mark::HeadArrived).is_some() {
+            Phase::Reading
+        } else if after(Mark::DnsBegan, Mark::DnsEnded) {
+            Phase::Dns
+        } else if after(Mark::TlsBegan, Mark::Connected) {
+            Phase::Tls
+        } else if self.get(Mark::Connected).is_none() {
+            Phase::Connect
+        } else {
+            Phase::Waiting
+        }
+    }
+
+    /// How long each phase took, an unfinished one until now.
+    pub(super) fn phases(&self) -> Phases {
+        let now = self.clock.now().elapsed;
+        let from = |begin: Option<Duration>, ends: &[Mark]| {
+            let begin = begin?;
+            let end = ends.iter().find_map(|end| self.get(*end)).unwrap_or(now);
+            Some(end.saturating_sub(begin))
+        };
+        let resolved = match self.get(Mark::DnsBegan) {
+            Some(_) => self.get(Mark::DnsEnded),
+            None => self.get(Mark::ConnectBegan),
+        };
+        Phases {
+            dns: from(self.get(Mark::DnsBegan), &[Mark::DnsEnded]),
+            connect: from(resolved, &[Mark::TlsBegan, Mark::Connected]),
+            tls: from(self.get(Mark::TlsBegan), &[Mark::Connected]),
+            first_byte: from(self.get(Mark::Connected), &[Mark::HeadArrived]),
+            total: now.saturating_sub(self.began.elapsed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    async fn timeline(marks: &[(Mark, u64)]) -> Timeline {
+        let clock = Clock::simulated(Timestamp::UNIX_EPOCH);
+        let timeline = Timeline::start(&clock);
+        for (mark, millis) in marks {
+            clock.sleep_until(Duration::from_millis(*millis)).await;
+            timeline.watch(async { Timeline::mark(*mark) }).await;
+        }
+        timeline
+    }
+
+    fn millis(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_phase_is_measured_from_the_end_of_the_one_before() {
+        let timeline = timeline(&[
+            (Mark::ConnectBegan, 0),
+            (Mark::DnsBegan, 0),
+            (Mark::DnsEnded, 10),
+            (Mark::TlsBegan, 30),
+            (Mark::Connected, 70),
+            (Mark::HeadArrived, 150),
+        ])
+        .await;
+        let phases = timeline.phases();
+        assert_eq!(phases.dns, Some(millis(10)));
+        assert_eq!(phases.connect, Some(millis(20)));
+        assert_eq!(phases.tls, Some(millis(40)));
+        assert_eq!(phases.first_byte, Some(millis(80)));
+        assert_eq!(phases.total, millis(150));
+        assert_eq!(timeline.phase(), Phase::Reading);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_phase_that_did_not_take_place_has_no_duration() {
+        let timeline = timeline(&[(Mark::ConnectBegan, 0), (Mark::Connected, 5)]).await;
+        let phases = timeline.phases();
+        assert_eq!((phases.dns, phases.tls), (None, None));
+        assert_eq!(phases.connect, Some(millis(5)));
+        assert_eq!(timeline.phase(), Phase::Waiting);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unfinished_phase_tells_where_it_stopped() {
+        let resolving = timeline(&[(Mark::ConnectBegan, 0), (Mark::DnsBegan, 1)]).await;
+        assert_eq!(resolving.phase(), Phase::Dns);
+        assert_eq!(resolving.phases().connect, None);
+        let connecting = timeline(&[(Mark::ConnectBegan, 0)]).await;
+        assert_eq!(connecting.phase(), Phase::Connect);
+        let shaking = timeline(&[(Mark::ConnectBegan, 0), (Mark::TlsBegan, 2)]).await;
+        assert_eq!(shaking.phase(), Phase::Tls);
+        assert_eq!(shaking.phases().connect, Some(millis(2)));
+    }
+}

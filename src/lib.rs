@@ -10,3 +10,4 @@ pub mod diagnosis;
 pub mod health;
 pub mod schedule;
 pub mod upstream;
+pub mod token;

@@ -1,0 +1,176 @@
+//! Reading the token endpoint's success (RFC 6749 section 5.1).
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+
+use super::policy::{DEFAULT_LIFETIME, SHORTEST_LIFETIME, believable};
+
+/// Most scopes that are kept.
+const MOST_SCOPES: usize = 100;
+
+/// What a success grants.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) value: SecretString,
+    pub(super) lifetime: Duration,
+    /// The scopes that the answer names; `None` when it names none.
+    pub(super) scopes: Option<Vec<String>>,
+}
+
+/// Reads the body of a success.
+///
+/// # Errors
+/// Says why it holds no usable token, without repeating any of it.
+pub(super) fn granted(body: &SecretString) -> Result<Granted, &'static str> {
+    let body = body.expose_secret();
+    if body.trim().is_empty() {
+        return Err("the answer is empty");
+    }
+    let Ok(answer) = serde_json::from_str::<Value>(body) else {
+        return Err("the answer is no JSON");
+    };
+    let Value::Object(answer) = answer else {
+        return Err("the answer is JSON, but no object");
+    };
+    let value = match answer.get("access_token") {
+        Some(Value::String(value)) if !value.is_empty() => value,
+        Some(Value::String(_)) => return Err("the answer's access_token is empty"),
+        Some(_) => return Err("the answer's access_token is no text"),
+        None => return Err("the answer has no access_token"),
+    };
+    if !can_be_sent(value) {
+        return Err("the answer's access_token has characters that no header may carry");
+    }
+    match answer.get("token_type") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
+        Some(_) => return Err("the answer's token_type is not bearer"),
+    }
+    Ok(Granted {
+        value: SecretString::from(value.as_str()),
+        lifetime: lifetime(&answer)?,
+        scopes: scopes(&answer),
+    })
+}
+
+/// Whether a token fits into a header: RFC 6750's `b64token` is a part of visible ASCII.
+pub(super) fn can_be_sent(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// `expires_in` in seconds, in any type that means a number.
+fn lifetime(answer: &Map<String, Value>) -> Result<Duration, &'static str> {
+    const UNREADABLE: &str = "the answer's expires_in is no number of seconds";
+    let seconds = match answer.get("expires_in") {
+        None | Some(Value::Null) => return Ok(DEFAULT_LIFETIME),
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        Some(_) => None,
+    };
+    let seconds = seconds
+        .filter(|seconds: &f64| !seconds.is_nan())
+        .ok_or(UNREADABLE)?;
+    if seconds < SHORTEST_LIFETIME.as_secs_f64() {
+        return Err("the token expires on arrival");
+    }
+    // Too large for a duration is a very long life.
+    let lifetime = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    Ok(believable(lifetime))
+}
+
+fn scopes(answer: &Map<String, Value>) -> Option<Vec<String>> {
+    let text = answer.get("scope")?.as_str()?;
+    let scopes = text.split_ascii_whitespace().take(MOST_SCOPES);
+    Some(scopes.map(str::to_owned).collect::<Vec<_>>()).filter(|scopes| !scopes.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(body: &str) -> Result<u64, &'static str> {
+        granted(&SecretString::from(body)).map(|granted| granted.lifetime.as_secs())
+    }
+
+    fn with_expiry(expires_in: &str) -> Result<u64, &'static str> {
+        read(&format!(
+            r#"{{"access_token":"t","token_type":"bearer","expires_in":{expires_in}}}"#
+        ))
+    }
+
+    #[test]
+    fn lifetimes_are_read_in_every_type_that_means_one() {
+        assert_eq!(with_expiry("3600"), Ok(3_600));
+        assert_eq!(with_expiry("3600.9"), Ok(3_600));
+        assert_eq!(with_expiry("\"3600\""), Ok(3_600));
+        assert_eq!(with_expiry("1e30"), Ok(86_400));
+        assert_eq!(with_expiry("\"inf\""), Ok(86_400));
+        assert_eq!(with_expiry("18446744073709551615"), Ok(86_400));
+        assert_eq!(with_expiry("null"), Ok(300));
+        assert_eq!(read(r#"{"access_token":"t"}"#), Ok(300));
+    }
+
+    #[test]
+    fn a_token_that_is_dead_on_arrival_is_a_failed_attempt() {
+        for expires_in in ["0", "-1", "5", "\"-7\"", "-1e30"] {
+            assert_eq!(
+                with_expiry(expires_in),
+                Err("the token expires on arrival"),
+                "{expires_in}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_holds_no_usable_token_is_said() {
+        for body in [
+            "",
+            " ",
+            "<html>",
+            "[]",
+            "null",
+            "{}",
+            r#"{"access_token":null}"#,
+            r#"{"access_token":""}"#,
+            r#"{"access_token":["a"]}"#,
+            r#"{"access_token":"a\r\nX: y"}"#,
+            r#"{"access_token":"a b"}"#,
+            r#"{"access_token":"é"}"#,
+            r#"{"access_token":"a\u0000"}"#,
+            r#"{"access_token":"t","token_type":"mac"}"#,
+            r#"{"access_token":"t","token_type":7}"#,
+            r#"{"access_token":"t","expires_in":"soon"}"#,
+            r#"{"access_token":"t","expires_in":"NaN"}"#,
+            r#"{"access_token":"t","expires_in":{}}"#,
+            "\u{feff}{\"access_token\":\"t\"}",
+        ] {
+            assert!(read(body).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_kept_when_named() {
+        let scopes = |body: &str| granted(&SecretString::from(body)).unwrap().scopes;
+        assert_eq!(
+            scopes(r#"{"access_token":"t","scope":"routing  users:readonly"}"#),
+            Some(vec!["routing".to_owned(), "users:readonly".to_owned()])
+        );
+        assert_eq!(scopes(r#"{"access_token":"t","scope":""}"#), None);
+        assert_eq!(scopes(r#"{"access_token":"t","scope":7}"#), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(body: String, number: f64) {
+            drop(granted(&SecretString::from(body)));
+            for text in [number.to_string(), format!("\"{number}\"")] {
+                let life = with_expiry(&text);
+                prop_assert!(number < 10.0 || life.is_ok_and(|life| life <= 86_400), "{}", text);
+            }
+        }
+    }
+}

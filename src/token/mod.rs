@@ -1,0 +1,248 @@
+//! The cached, self-renewing token of one credential.
+//!
+//! One background task per credential talks to the token endpoint, and nobody else does. It
+//! publishes a [`State`] into a `watch`; readers look at it without waiting, and those that need
+//! an answer wait for the outcome of the next attempt, good or bad, so that a thousand waiters
+//! cost one request. A failure never replaces a usable token, and an expired token is never sent.
+
+mod answer;
+mod minter;
+mod policy;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use crate::clock::{Clock, Moment};
+use crate::diagnosis::Outcome;
+use crate::evidence::{Exchange, MintFailure, TokenFacts};
+use crate::target::{Credential, Name};
+use crate::upstream::Upstream;
+
+pub use minter::Minter;
+
+/// A bearer token and what is known about it.
+pub struct Token {
+    /// What a call sends.
+    pub value: SecretString,
+    /// What may be told about it.
+    pub facts: TokenFacts,
+    /// The exchange that minted it; none for a given token.
+    pub minted_by: Option<Exchange>,
+    /// When it expires by both clocks; a given token has no known expiry.
+    expires: Option<Moment>,
+    /// How long before that it is no longer sent.
+    margin: Duration,
+}
+
+impl Token {
+    /// Whether the token may still be sent: both clocks must leave more than the margin.
+    #[must_use]
+    pub fn is_usable(&self, now: Moment) -> bool {
+        self.expires.is_none_or(|expires| {
+            let end = now.plus(self.margin);
+            end.elapsed < expires.elapsed && end.wall < expires.wall
+        })
+    }
+}
+
+/// Shows the facts, never the value.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("facts", &self.facts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the background task publishes.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// The latest token that was not rejected, expired or not.
+    pub current: Option<Arc<Token>>,
+    /// Why the latest attempt failed; none when it succeeded.
+    pub last_failure: Option<Arc<MintFailure>>,
+    /// How many attempts have ended.
+    pub attempts: u64,
+    /// Whether an attempt is under way.
+    pub in_flight: bool,
+}
+
+impl State {
+    /// The token, if it may be sent now.
+    #[must_use]
+    pub fn usable(&self, now: Moment) -> Option<&Arc<Token>> {
+        self.current.as_ref().filter(|token| token.is_usable(now))
+    }
+}
+
+/// A finished attempt to mint, for counting.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The credential.
+    pub credential: Name,
+    /// What it led to.
+    pub result: Result<(), Outcome>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Why no new token was minted.
+#[derive(Clone, Debug)]
+pub enum NotRenewed {
+    /// The last one of this kind was too recent; ask again after this time.
+    TooSoon(Duration),
+    /// The token was given to us and cannot be renewed.
+    Given,
+    /// The attempt failed.
+    Failed(Arc<MintFailure>),
+    /// The service is stopping.
+    Stopping,
+}
+
+type Reply = oneshot::Sender<Result<Arc<Token>, NotRenewed>>;
+
+enum Command {
+    /// Somebody needs a token and there is none that may be sent.
+    Needed,
+    /// The API answered 401 to the token of this generation.
+    Rejected { generation: u64, reply: Reply },
+    /// A person asks for a new token.
+    Forced { reply: Reply },
+}
+
+/// How many attempts run at a time: in the process, and towards one login server.
+#[derive(Debug)]
+pub struct Permits {
+    process: Semaphore,
+    hosts: HashMap<String, Semaphore>,
+}
+
+impl Permits {
+    const PROCESS: usize = 16;
+    const HOST: usize = 4;
+
+    /// Permits for these credentials.
+    pub fn new<'a>(credentials: impl IntoIterator<Item = &'a Credential>) -> Self {
+        let host = |credential: &Credential| credential.login.authority().to_owned();
+        Self {
+            process: Semaphore::new(Self::PROCESS),
+            hosts: credentials
+                .into_iter()
+                .map(|credential| (host(credential), Semaphore::new(Self::HOST)))
+                .collect(),
+        }
+    }
+}
+
+/// What the background task works with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Makes the calls.
+    pub upstream: Upstream,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Longest time of one call that carries the token.
+    pub call_timeout: Duration,
+    /// Limits attempts that run at a time.
+    pub permits: Arc<Permits>,
+    /// Receives every finished attempt.
+    pub attempts: mpsc::UnboundedSender<Attempt>,
+    /// A random number in 0..1 for jitter.
+    pub random: fn() -> f64,
+}
+
+/// Reads the token of one credential; clones share it.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    credential: Arc<Credential>,
+    clock: Clock,
+    state: watch::Receiver<State>,
+    commands: mpsc::Sender<Command>,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Needed => "Needed",
+            Self::Rejected { .. } => "Rejected",
+            Self::Forced { .. } => "Forced",
+        })
+    }
+}
+
+impl Tokens {
+    /// The credential.
+    #[must_use]
+    pub fn credential(&self) -> &Arc<Credential> {
+        &self.credential
+    }
+
+    /// The latest published state.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    /// A token that may be sent now, or the failure of the latest attempt; waits only while an
+    /// attempt is due or under way.
+    ///
+    /// # Errors
+    /// The failure stands until the next attempt: asking again makes no request.
+    pub async fn token(&self) -> Result<Arc<Token>, Arc<MintFailure>> {
+        let mut state = self.state.clone();
+        let mut asked = false;
+        loop {
+            {
+                let state = state.borrow_and_update();
+                if let Some(token) = state.usable(self.clock.now()) {
+                    return Ok(Arc::clone(token));
+                }
+                if let Some(failure) = state.last_failure.as_ref().filter(|_| !state.in_flight) {
+                    return Err(Arc::clone(failure));
+                }
+            }
+            if !asked {
+                asked = true;
+                // A full queue means that the task is awake already.
+                self.commands.try_send(Command::Needed).unwrap_or_default();
+            }
+            if state.changed().await.is_err() {
+                return Err(Arc::new(MintFailure {
+                    exchange: None,
+                    unusable: Some("the service is stopping"),
+                    at: self.clock.now(),
+                }));
+            }
+        }
+    }
+
+    /// Replaces the token of `generation`, which the API rejected; joins an attempt under way.
+    ///
+    /// # Errors
+    /// [`NotRenewed`] says why there is no newer token.
+    pub async fn replace(&self, generation: u64) -> Result<Arc<Token>, NotRenewed> {
+        self.ask(|reply| Command::Rejected { generation, reply })
+            .await
+    }
+
+    /// Mints a new token because a person asks; joins an attempt under way.
+    ///
+    /// # Errors
+    /// [`NotRenewed`] says why there is no newer token.
+    pub async fn force(&self) -> Result<Arc<Token>, NotRenewed> {
+        self.ask(|reply| Command::Forced { reply }).await
+    }
+
+    async fn ask(&self, command: impl FnOnce(Reply) -> Command) -> Result<Arc<Token>, NotRenewed> {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(command(reply)).await.is_err() {
+            return Err(NotRenewed::Stopping);
+        }
+        answer.await.unwrap_or(Err(NotRenewed::Stopping))
+    }
+}

@@ -1,0 +1,153 @@
+//! When a token is renewed and when it is no longer sent: functions of their arguments.
+
+use std::time::Duration;
+
+use crate::schedule::backoff;
+
+/// Lifetime assumed when the token endpoint names none.
+pub(super) const DEFAULT_LIFETIME: Duration = Duration::from_mins(5);
+/// A token that lives shorter than this is a failed attempt.
+pub(super) const SHORTEST_LIFETIME: Duration = Duration::from_secs(10);
+/// Lifetimes beyond this are not believed.
+const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
+/// Least time between two attempts, whatever happens.
+pub(super) const FLOOR: Duration = Duration::from_secs(1);
+/// Least time between two invalidations by 401.
+pub(super) const INVALIDATION_PAUSE: Duration = Duration::from_mins(1);
+/// Least time between two forced refreshes.
+pub(super) const FORCED_PAUSE: Duration = Duration::from_secs(30);
+
+/// A lifetime that can be worked with.
+pub(super) fn believable(lifetime: Duration) -> Duration {
+    lifetime.min(LONGEST_LIFETIME)
+}
+
+/// How long before its expiry a token is due for renewal.
+fn window(lifetime: Duration) -> Duration {
+    (lifetime / 2).min(Duration::from_mins(20))
+}
+
+/// How long after its issue a token is renewed.
+///
+/// The window before expiry is half the lifetime, at most 20 minutes; `unit` (0..1) moves the
+/// start of the renewal later, by at most a fifth of the window, so that many processes do not
+/// renew together.
+pub(super) fn refresh_after(lifetime: Duration, unit: f64) -> Duration {
+    let window = window(lifetime);
+    let jitter = window.mul_f64(0.2 * unit.clamp(0.0, 1.0));
+    lifetime.saturating_sub(window).saturating_add(jitter)
+}
+
+/// How long before its expiry a token is no longer sent: a call that carries it must be over by
+/// then.
+pub(super) fn never_send_margin(lifetime: Duration, call_timeout: Duration) -> Duration {
+    let margin = Duration::from_secs(30).max(call_timeout.saturating_add(Duration::from_secs(5)));
+    let most = if lifetime < Duration::from_mins(5) {
+        lifetime / 10
+    } else {
+        window(lifetime) / 2
+    };
+    margin.min(most)
+}
+
+/// The kind of the last attempts' failures, and how many there were in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failures {
+    /// Time may heal them.
+    Transient(u32),
+    /// Somebody has to change something.
+    Definitive(u32),
+    /// The token endpoint limits the rate.
+    Throttled(u32),
+}
+
+impl Failures {
+    pub(super) const NONE: Self = Self::Transient(0);
+
+    pub(super) fn count(self) -> u32 {
+        match self {
+            Self::Transient(count) | Self::Definitive(count) | Self::Throttled(count) => count,
+        }
+    }
+}
+
+/// The pause until the next attempt; what the server asked for counts when it is longer.
+pub(super) fn pause(failures: Failures, asked: Option<Duration>, unit: f64) -> Duration {
+    let seconds = Duration::from_secs;
+    let own = match failures {
+        Failures::Transient(count) => backoff(count, seconds(2), seconds(60), unit),
+        Failures::Throttled(count) => backoff(count, seconds(30), seconds(300), unit),
+        // At least a minute, so the base is twice that: a backoff is half to all of its value.
+        Failures::Definitive(count) => backoff(count, seconds(120), seconds(300), unit),
+    };
+    own.max(asked.unwrap_or_default()).max(FLOOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_day_is_renewed_in_its_last_twenty_minutes() {
+        let day = Duration::from_hours(24);
+        let minutes = |n| day.checked_sub(Duration::from_mins(n)).unwrap();
+        assert_eq!(refresh_after(day, 0.0), minutes(20));
+        assert_eq!(refresh_after(day, 1.0), minutes(16));
+        assert_eq!(
+            refresh_after(Duration::from_mins(5), 0.0),
+            Duration::from_secs(150)
+        );
+    }
+
+    #[test]
+    fn the_margin_follows_the_timeout_and_short_lives() {
+        let margin = |lifetime, timeout| {
+            never_send_margin(Duration::from_secs(lifetime), Duration::from_secs(timeout)).as_secs()
+        };
+        assert_eq!(margin(86_400, 10), 30);
+        assert_eq!(margin(86_400, 60), 65);
+        assert_eq!(margin(100, 10), 10);
+        assert_eq!(margin(300, 600), 75);
+    }
+
+    #[test]
+    fn a_definitive_failure_waits_a_minute_and_more() {
+        for count in 1..10 {
+            let least = pause(Failures::Definitive(count), None, 0.0);
+            assert!(least >= Duration::from_mins(1) && least <= Duration::from_mins(5));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_is_renewed_before_it_may_no_longer_be_sent(
+            lifetime in 10_u64..200_000,
+            timeout in 1_u64..60,
+            unit in 0.0..1.0_f64,
+        ) {
+            let lifetime = believable(Duration::from_secs(lifetime));
+            let margin = never_send_margin(lifetime, Duration::from_secs(timeout));
+            prop_assert!(refresh_after(lifetime, unit) + margin <= lifetime);
+        }
+
+        #[test]
+        fn two_attempts_are_never_closer_than_the_floor(
+            count: u32,
+            unit in 0.0..1.0_f64,
+            asked: Option<u32>,
+        ) {
+            let asked = asked.map(|asked| Duration::from_secs(asked.into()));
+            for failures in [
+                Failures::Transient(count),
+                Failures::Definitive(count),
+                Failures::Throttled(count),
+            ] {
+                let pause = pause(failures, asked, unit);
+                prop_assert!(pause >= FLOOR);
+                prop_assert!(asked.is_none_or(|asked| pause >= asked));
+            }
+        }
+    }
+}

@@ -210,6 +210,14 @@ impl Answer {
         Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
     }
 
+    /// Calls left in the rate limit, where the answer reports it.
+    #[must_use]
+    pub fn rate_limit_remaining(&self) -> Option<u32> {
+        let number = |name| self.header(name)?.trim().parse::<u32>().ok();
+        let allowed = number("inin-ratelimit-allowed")?;
+        Some(allowed.saturating_sub(number("inin-ratelimit-count")?))
+    }
+
     /// The id that the vendor's support asks for.
     #[must_use]
     pub fn correlation_id(&self) -> Option<&str> {

@@ -11,3 +11,7 @@ pub mod health;
 pub mod schedule;
 pub mod upstream;
 pub mod token;
+pub mod probe;
+pub mod snapshot;
+pub mod metrics;
+pub mod monitor;

@@ -88,6 +88,13 @@ fn says_user_context(error: &ErrorBody) -> bool {
     message.contains("user context") || message.contains("client credentials cannot be used")
 }
 
+/// Whether an answer is a 401 about the token itself.
+pub(super) fn rejects_token(answer: &Answer) -> bool {
+    let body = Body::read(answer);
+    let code = body.error().map(ErrorBody::code_lower).unwrap_or_default();
+    answer.status == 401 && unauthorized(answer, &code).outcome != Outcome::IpNotAllowed
+}
+
 fn unauthorized(answer: &Answer, code: &str) -> Reading {
     match code {
         "credentials.expired" => return Reading::proven(Outcome::TokenExpired),

@@ -20,7 +20,7 @@ mod permissions;
 mod reading;
 mod words;
 
-use crate::evidence::{Evidence, TokenEvidence};
+use crate::evidence::{Answer, Evidence, TokenEvidence};
 
 pub use catalogue::{Entry, Neighbour, entry};
 pub use cause::{Cause, Class, Outcome};
@@ -63,6 +63,14 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
         missing: reading.missing,
         queues: reading.queues,
     }
+}
+
+/// Whether an answer rejects the token itself, so that a newer one could be accepted.
+///
+/// A 401 because of the caller's address says nothing about the token.
+#[must_use]
+pub fn rejects_token(answer: &Answer) -> bool {
+    answers::rejects_token(answer)
 }
 
 #[cfg(test)]

@@ -1,0 +1,130 @@
+//! Gauges: what the snapshot says, at the time of the scrape.
+
+use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
+use prometheus::{Gauge, GaugeVec};
+
+use super::vectors::opts;
+use crate::clock::Moment;
+use crate::diagnosis::Outcome;
+use crate::snapshot::{CredentialView, Snapshot, TargetView};
+
+/// All gauges of a snapshot.
+pub(super) fn gauges(snapshot: &Snapshot) -> Vec<MetricFamily> {
+    let mut families = Vec::new();
+    let targets = |name: &str, help: &str, value: &dyn Fn(&TargetView) -> f64| {
+        vector(
+            name,
+            help,
+            "target",
+            snapshot
+                .targets
+                .iter()
+                .map(|target| (target.name.as_str(), Some(value(target)))),
+        )
+    };
+    families.extend(targets(
+        "access",
+        "Whether the latest probe could read what the target needs: 1 or 0.",
+        &|target| f64::from(u8::from(has_access(target))),
+    ));
+    families.extend(targets(
+        "last_probe_timestamp_seconds",
+        "When a probe last ended; 0 before the first.",
+        &|target| seconds(target.last_probe()),
+    ));
+    families.extend(targets(
+        "last_success_timestamp_seconds",
+        "When every operation of the target had last succeeded; 0 before.",
+        &|target| seconds(target.last_success()),
+    ));
+    families.extend(targets(
+        "queues_visible",
+        "Queues visible to the latest probe; 0 while access does not work.",
+        &queues,
+    ));
+    let credentials = |name: &str, help: &str, value: &dyn Fn(&CredentialView) -> Option<f64>| {
+        vector(
+            name,
+            help,
+            "credential",
+            snapshot
+                .credentials
+                .iter()
+                .map(|credential| (credential.name.as_str(), value(credential))),
+        )
+    };
+    families.extend(credentials(
+        "token_expiry_timestamp_seconds",
+        "When the usable token expires; 0 without one, or when a given token does not tell.",
+        &|credential| {
+            let expiry = credential.token.as_ref().and_then(|token| token.expires_at);
+            Some(expiry.map_or(0.0, |at| at.as_duration().as_secs_f64()))
+        },
+    ));
+    families.extend(credentials(
+        "rate_limit_remaining",
+        "Calls left in the rate limit, as the API last reported it.",
+        &|credential| credential.rate_limit_remaining.map(f64::from),
+    ));
+    families.extend(heartbeat(snapshot));
+    families
+}
+
+fn vector<'a>(
+    name: &str,
+    help: &str,
+    label: &str,
+    values: impl Iterator<Item = (&'a str, Option<f64>)>,
+) -> Vec<MetricFamily> {
+    // Names and labels are literals of this file; a wrong one is found by the first test.
+    let Ok(vector) = GaugeVec::new(opts(name, help), &[label]) else {
+        return Vec::new();
+    };
+    for (label, value) in values {
+        if let Some(value) = value {
+            vector.with_label_values(&[label]).set(value);
+        }
+    }
+    let mut families = vector.collect();
+    families.retain(|family| !family.get_metric().is_empty());
+    families
+}
+
+fn heartbeat(snapshot: &Snapshot) -> Vec<MetricFamily> {
+    let opts = opts(
+        "scheduler_heartbeat_timestamp_seconds",
+        "When the scheduler last showed that it works.",
+    );
+    let Ok(gauge) = Gauge::with_opts(opts) else {
+        return Vec::new();
+    };
+    gauge.set(seconds(Some(snapshot.at)));
+    gauge.collect()
+}
+
+fn has_access(target: &TargetView) -> bool {
+    target.checks.iter().all(|check| {
+        check.diagnosis.as_ref().is_some_and(|diagnosis| {
+            matches!(
+                diagnosis.finding.outcome(),
+                Outcome::Ok | Outcome::QueuesEmpty | Outcome::QueuesMissing
+            )
+        })
+    })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "no org has 2^53 queues")]
+fn queues(target: &TargetView) -> f64 {
+    let visible = target
+        .checks
+        .iter()
+        .filter(|check| check.operation.lists_queues())
+        .filter_map(|check| check.diagnosis.as_ref()?.queues.total)
+        .max();
+    visible.unwrap_or_default() as f64
+}
+
+fn seconds(at: Option<Moment>) -> f64 {
+    at.map_or(0.0, |at| at.wall.as_duration().as_secs_f64())
+}

@@ -1,0 +1,173 @@
+//! Prometheus metrics: counters of what happened, gauges of what the snapshot says.
+//!
+//! Every series that can occur exists from the start, at 0: a counter that first appears with the
+//! value 1 shows no increase. Gauges are made from the snapshot while rendering, so that they
+//! cannot disagree with `/diagnose`. Labels are closed sets; no text from outside becomes one.
+
+mod gauges;
+mod labels;
+mod vectors;
+
+use std::time::Duration;
+
+use prometheus::{Encoder, Gauge, Histogram, IntGauge, Registry, TextEncoder};
+
+use self::labels::{EXPERIMENT_RESULTS, EXPERIMENTS, Phase};
+use self::vectors::{HttpCounters, ProbeCounters, RefreshCounters};
+use crate::diagnosis::{Finding, Outcome};
+use crate::evidence::Phases;
+use crate::snapshot::Snapshot;
+use crate::target::Name;
+
+pub use labels::Route;
+
+/// The prefix of all our metrics.
+const NAMESPACE: &str = "why403";
+
+/// Counters, histograms, and how to show them.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    probes: ProbeCounters,
+    phases: Vec<(Phase, Histogram)>,
+    refreshes: RefreshCounters,
+    refresh_duration: Histogram,
+    http: HttpCounters,
+    scheduler_lag: Gauge,
+    reload_successful: IntGauge,
+}
+
+impl Metrics {
+    /// Metrics for these targets and credentials.
+    ///
+    /// # Errors
+    /// When a metric is declared wrongly, which no configuration can cause.
+    pub fn new(targets: &[Name], credentials: &[Name]) -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let metrics = Self {
+            probes: ProbeCounters::new(&registry, targets)?,
+            phases: phases(&registry)?,
+            refreshes: RefreshCounters::new(&registry, credentials)?,
+            refresh_duration: vectors::histogram(
+                &registry,
+                "token_refresh_duration_seconds",
+                "Time from the start to the end of an attempt to mint a token.",
+            )?,
+            http: HttpCounters::new(&registry)?,
+            scheduler_lag: Gauge::with_opts(vectors::opts(
+                "scheduler_lag_seconds",
+                "How late the latest probe began, compared with its slot.",
+            ))?,
+            reload_successful: IntGauge::with_opts(vectors::opts(
+                "config_last_reload_successful",
+                "Whether the configuration was read successfully the last time: 1 or 0.",
+            ))?,
+            registry,
+        };
+        metrics
+            .registry
+            .register(Box::new(metrics.scheduler_lag.clone()))?;
+        metrics
+            .registry
+            .register(Box::new(metrics.reload_successful.clone()))?;
+        metrics.reload_successful.set(1);
+        experiments(&metrics.registry)?;
+        build_info(&metrics.registry)?;
+        #[cfg(target_os = "linux")]
+        metrics.registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))?;
+        Ok(metrics)
+    }
+
+    /// Counts a finished probe of the target with this index in the configuration.
+    pub fn probe(&self, target: usize, finding: Finding) {
+        self.probes.count(target, finding);
+    }
+
+    /// Observes how long the phases of one call took.
+    pub fn phases(&self, phases: &Phases) {
+        for (phase, histogram) in &self.phases {
+            let took = match phase {
+                Phase::Dns => phases.dns,
+                Phase::Connect => phases.connect,
+                Phase::Tls => phases.tls,
+                Phase::FirstByte => phases.first_byte,
+                Phase::Total => Some(phases.total),
+            };
+            if let Some(took) = took {
+                histogram.observe(took.as_secs_f64());
+            }
+        }
+    }
+
+    /// Counts an attempt to mint a token.
+    pub fn refresh(&self, credential: &Name, result: Result<(), Outcome>, took: Duration) {
+        self.refreshes.count(credential, result);
+        self.refresh_duration.observe(took.as_secs_f64());
+    }
+
+    /// Tells how late a probe began.
+    pub fn scheduler_lag(&self, lag: Duration) {
+        self.scheduler_lag.set(lag.as_secs_f64());
+    }
+
+    /// Counts an answered request.
+    pub fn http_request(&self, route: Route, status: u16, took: Duration) {
+        self.http.count(route, status, took);
+    }
+
+    /// The exposition in Prometheus' text format, version 0.0.4.
+    #[must_use]
+    pub fn render(&self, snapshot: &Snapshot) -> Vec<u8> {
+        let mut families = self.registry.gather();
+        families.extend(gauges::gauges(snapshot));
+        families.sort_by(|a, b| a.name().cmp(b.name()));
+        let mut text = Vec::with_capacity(32 * 1024);
+        if let Err(error) = TextEncoder::new().encode(&families, &mut text) {
+            tracing::error!("the metrics cannot be rendered: {error}");
+        }
+        text
+    }
+}
+
+fn phases(registry: &Registry) -> prometheus::Result<Vec<(Phase, Histogram)>> {
+    let vector = vectors::histogram_vec(
+        registry,
+        "probe_duration_seconds",
+        "Time that the phases of one call to the API took.",
+        vectors::UPSTREAM_BUCKETS,
+        "phase",
+    )?;
+    Ok(Phase::ALL
+        .iter()
+        .map(|phase| (*phase, vector.with_label_values(&[phase.as_str()])))
+        .collect())
+}
+
+fn experiments(registry: &Registry) -> prometheus::Result<()> {
+    let vector = vectors::counter_vec(
+        registry,
+        "experiments_total",
+        "Extra calls made to tell causes apart.",
+        &["experiment", "result"],
+    )?;
+    for experiment in EXPERIMENTS {
+        for result in EXPERIMENT_RESULTS {
+            vector.with_label_values(&[*experiment, *result]).reset();
+        }
+    }
+    Ok(())
+}
+
+fn build_info(registry: &Registry) -> prometheus::Result<()> {
+    let opts = vectors::opts("build_info", "What was built; always 1.")
+        .const_label("version", env!("CARGO_PKG_VERSION"))
+        .const_label("rust_version", env!("CARGO_PKG_RUST_VERSION"));
+    let gauge = IntGauge::with_opts(opts)?;
+    gauge.set(1);
+    registry.register(Box::new(gauge))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! The running watch: one task per target probes on schedule, one recorder turns evidence into
+//! the published snapshot.
+//!
+//! Data flows one way: targets send evidence to the recorder, the recorder is the only writer of
+//! the [`Snapshot`], everybody else reads it. A request for a fresh examination travels to the
+//! target's task and comes back with the snapshot that holds its result.
+
+mod limits;
+mod recorder;
+mod watch;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc, oneshot, watch as channel};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::limits::Bucket;
+use self::recorder::Recorder;
+use self::watch::Watch;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::diagnosis::{Outcome, mint_outcome};
+use crate::evidence::TokenFacts;
+use crate::metrics::Metrics;
+use crate::probe::Prober;
+use crate::schedule::Schedule;
+use crate::snapshot::Snapshot;
+use crate::target::{Credential, Name, Target};
+use crate::token::{Minter, NotRenewed, Permits, Setup, Tokens};
+use crate::upstream::Upstream;
+
+/// Reports that wait for the recorder; targets wait when it is behind.
+const REPORTS: usize = 256;
+/// Requests for one target that wait for its task.
+const REQUESTS: usize = 64;
+
+/// What the HTTP server asks of the running watch; clones share it.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    snapshots: channel::Receiver<Arc<Snapshot>>,
+    examinations: Arc<HashMap<Name, mpsc::Sender<Request>>>,
+    tokens: Arc<HashMap<Name, Tokens>>,
+    forced: Arc<Mutex<Bucket>>,
+    clock: Clock,
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Declined {
+    /// No target or credential has this name.
+    Unknown,
+    /// Too many requests of this kind; ask again after this time.
+    TooSoon(Duration),
+    /// The credential's token was given to us and cannot be refreshed.
+    NotRefreshable,
+    /// The service is stopping.
+    Stopping,
+}
+
+/// What a forced refresh led to.
+#[derive(Clone, Debug)]
+pub struct Refreshed {
+    /// The credential.
+    pub credential: Name,
+    /// The new token's facts, or why none was minted (an outcome of the token endpoint).
+    pub result: Result<TokenFacts, Outcome>,
+}
+
+/// A request for a fresh examination; the answer is the snapshot that holds it.
+type Request = oneshot::Sender<Result<Arc<Snapshot>, Declined>>;
+
+/// Starts watching: every task lives in `tasks` and ends when `stop` is cancelled.
+#[must_use]
+pub fn start(
+    config: &Config,
+    upstream: &Upstream,
+    clock: &Clock,
+    metrics: &Arc<Metrics>,
+    tasks: &mut JoinSet<&'static str>,
+    stop: &CancellationToken,
+) -> Monitor {
+    let (attempts, finished) = mpsc::unbounded_channel();
+    let setup = Setup {
+        upstream: upstream.clone(),
+        clock: clock.clone(),
+        call_timeout: config
+            .targets
+            .iter()
+            .map(|target| target.timeout)
+            .max()
+            .unwrap_or_default(),
+        permits: Arc::new(Permits::new(
+            config.targets.iter().map(|target| &*target.credential),
+        )),
+        attempts,
+        random: fastrand::f64,
+    };
+    let tokens = start_minters(config, &setup, tasks, stop);
+    let (reports, received) = mpsc::channel(REPORTS);
+    let (recorder, snapshots) = Recorder::new(
+        config,
+        clock.clone(),
+        Arc::clone(metrics),
+        tokens.values().cloned(),
+    );
+    let in_flight = Arc::new(Semaphore::new(config.probe.max_in_flight));
+    let mut examinations = HashMap::new();
+    for (index, target) in config.targets.iter().enumerate() {
+        let Some(tokens) = tokens.get(&target.credential.name) else {
+            continue;
+        };
+        let (sender, requests) = mpsc::channel(REQUESTS);
+        examinations.insert(target.name.clone(), sender);
+        let watch = Watch {
+            index,
+            target: target.clone(),
+            schedule: Schedule::new(target.name.as_str(), target.interval, config.probe.jitter),
+            fleet: config.targets.len(),
+            tokens: tokens.clone(),
+            prober: Prober::new(upstream.clone(), clock.clone()),
+            clock: clock.clone(),
+            metrics: Arc::clone(metrics),
+            in_flight: Arc::clone(&in_flight),
+            reports: reports.clone(),
+            requests,
+        };
+        supervise(tasks, "probe", stop, watch.run());
+    }
+    supervise(tasks, "recorder", stop, recorder.run(received, finished));
+    Monitor {
+        snapshots,
+        examinations: Arc::new(examinations),
+        tokens: Arc::new(tokens),
+        forced: Arc::default(),
+        clock: clock.clone(),
+    }
+}
+
+fn start_minters(
+    config: &Config,
+    setup: &Setup,
+    tasks: &mut JoinSet<&'static str>,
+    stop: &CancellationToken,
+) -> HashMap<Name, Tokens> {
+    let mut credentials: Vec<&Arc<Credential>> = Vec::new();
+    for Target { credential, .. } in &config.targets {
+        if !credentials
+            .iter()
+            .any(|known| known.name == credential.name)
+        {
+            credentials.push(credential);
+        }
+    }
+    let minute = Duration::from_mins(1);
+    let count = credentials.len();
+    let mut tokens = HashMap::with_capacity(count);
+    for credential in credentials {
+        let delay = Schedule::new(credential.name.as_str(), minute, 0.0).first(count);
+        let (minter, handle) = Minter::new(Arc::clone(credential), setup.clone(), delay);
+        tokens.insert(credential.name.clone(), handle);
+        supervise(tasks, "token", stop, minter.run());
+    }
+    tokens
+}
+
+/// Runs `work` until `stop`; the task's result is its name, so that an early end can be told.
+fn supervise(
+    tasks: &mut JoinSet<&'static str>,
+    name: &'static str,
+    stop: &CancellationToken,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = work => {}
+        }
+        name
+    });
+}
+
+impl Monitor {
+    /// The latest snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshots.borrow())
+    }
+
+    /// A receiver that is told of every new snapshot.
+    #[must_use]
+    pub fn subscribe(&self) -> channel::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// Waits for a new examination of one target, or of all; joins one that is under way.
+    ///
+    /// # Errors
+    /// [`Declined`] says why not, and when to ask again.
+    pub async fn examine(&self, target: Option<&Name>) -> Result<Arc<Snapshot>, Declined> {
+        let chosen: Vec<_> = match target {
+            Some(name) => vec![self.examinations.get(name).ok_or(Declined::Unknown)?],
+            None => self.examinations.values().collect(),
+        };
+        self.take_permission(chosen.len())?;
+        let mut answers = Vec::with_capacity(chosen.len());
+        for examination in chosen {
+            let (reply, answer) = oneshot::channel();
+            if examination.send(reply).await.is_err() {
+                return Err(Declined::Stopping);
+            }
+            answers.push(answer);
+        }
+        let mut latest = None;
+        for answer in answers {
+            let snapshot = answer.await.unwrap_or(Err(Declined::Stopping))?;
+            latest = Some(snapshot);
+        }
+        latest.ok_or(Declined::Unknown)
+    }
+
+    /// Mints a new token now; joins a refresh that is under way.
+    ///
+    /// # Errors
+    /// [`Declined`] says why not, and when to ask again.
+    pub async fn refresh(&self, credential: &Name) -> Result<Refreshed, Declined> {
+        let tokens = self.tokens.get(credential).ok_or(Declined::Unknown)?;
+        let result = match tokens.force().await {
+            Ok(token) => Ok(token.facts.clone()),
+            Err(NotRenewed::Failed(failure)) => Err(mint_outcome(&failure)),
+            Err(NotRenewed::TooSoon(wait)) => return Err(Declined::TooSoon(wait)),
+            Err(NotRenewed::Given) => return Err(Declined::NotRefreshable),
+            Err(NotRenewed::Stopping) => return Err(Declined::Stopping),
+        };
+        Ok(Refreshed {
+            credential: credential.clone(),
+            result,
+        })
+    }
+
+    fn take_permission(&self, examinations: usize) -> Result<(), Declined> {
+        let now = self.clock.now().elapsed;
+        let mut bucket = self.forced.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.take(examinations, now).map_err(Declined::TooSoon)
+    }
+}

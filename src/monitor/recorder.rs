@@ -1,0 +1,237 @@
+//! The only writer of the snapshot: diagnoses what targets report, counts it, publishes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::watch::Report;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::diagnosis::{Diagnosis, Outcome, diagnose, mint_outcome};
+use crate::evidence::Evidence;
+use crate::health::{Health, Thresholds, stale_after};
+use crate::metrics::Metrics;
+use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
+use crate::target::Target;
+use crate::token::{Attempt, Tokens};
+
+/// How often a snapshot is published although nothing happened: the scheduler's heartbeat.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+pub(super) struct Recorder {
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    tokens: Vec<Tokens>,
+    /// Calls left, per credential, in the order of `tokens`.
+    remaining: Vec<Option<u32>>,
+    snapshot: Snapshot,
+    published: watch::Sender<Arc<Snapshot>>,
+}
+
+impl Recorder {
+    pub(super) fn new(
+        config: &Config,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        tokens: impl Iterator<Item = Tokens>,
+    ) -> (Self, watch::Receiver<Arc<Snapshot>>) {
+        let now = clock.now();
+        let mut tokens: Vec<Tokens> = tokens.collect();
+        let first_use = |tokens: &Tokens| {
+            let name = &tokens.credential().name;
+            config
+                .targets
+                .iter()
+                .position(|target| target.credential.name == *name)
+        };
+        tokens.sort_by_key(first_use);
+        let snapshot = Snapshot {
+            sequence: 0,
+            at: now,
+            started: now,
+            targets: config
+                .targets
+                .iter()
+                .map(|target| Arc::new(view(target, config)))
+                .collect(),
+            credentials: Vec::new(),
+        };
+        let (published, receiver) = watch::channel(Arc::new(snapshot.clone()));
+        let mut recorder = Self {
+            clock,
+            metrics,
+            remaining: vec![None; tokens.len()],
+            tokens,
+            snapshot,
+            published,
+        };
+        recorder.publish();
+        (recorder, receiver)
+    }
+
+    pub(super) async fn run(
+        mut self,
+        mut reports: mpsc::Receiver<Report>,
+        mut attempts: mpsc::UnboundedReceiver<Attempt>,
+    ) {
+        let mut heartbeat = self.clock.now().elapsed + HEARTBEAT;
+        loop {
+            let mut waiting = Vec::new();
+            tokio::select! {
+                Some(report) = reports.recv() => waiting = self.record(report),
+                Some(attempt) = attempts.recv() => {
+                    self.metrics.refresh(&attempt.credential, attempt.result, attempt.took);
+                }
+                () = self.clock.sleep_until(heartbeat) => {}
+                else => return,
+            }
+            self.publish();
+            heartbeat = self.snapshot.at.elapsed + HEARTBEAT;
+            for request in waiting {
+                let snapshot = Arc::clone(&self.published.borrow());
+                // Whoever asked may have gone away.
+                drop(request.send(Ok(snapshot)));
+            }
+        }
+    }
+
+    fn record(&mut self, report: Report) -> Vec<super::Request> {
+        for (operation, evidence) in report.evidence.iter().enumerate() {
+            self.take_in(report.index, operation, evidence);
+        }
+        report.waiting
+    }
+
+    fn take_in(&mut self, index: usize, operation: usize, evidence: &Evidence) {
+        let diagnosis = diagnose(evidence);
+        self.metrics.probe(index, diagnosis.finding);
+        if let Some(exchange) = evidence.last_probe() {
+            self.metrics.phases(&exchange.phases);
+        }
+        let Some(target) = self.snapshot.targets.get_mut(index) else {
+            return;
+        };
+        if let Some(left) = evidence
+            .last_probe()
+            .and_then(|exchange| exchange.answer()?.rate_limit_remaining())
+        {
+            let credential = self
+                .tokens
+                .iter()
+                .position(|t| t.credential().name == target.credential);
+            if let Some(slot) = credential.and_then(|position| self.remaining.get_mut(position)) {
+                *slot = Some(left);
+            }
+        }
+        let target = Arc::make_mut(target);
+        if let Some(check) = target.checks.get_mut(operation) {
+            update(check, diagnosis, evidence, &target.thresholds);
+        }
+    }
+
+    fn publish(&mut self) {
+        let now = self.clock.now();
+        self.snapshot.sequence = self.snapshot.sequence.saturating_add(1);
+        self.snapshot.at = now;
+        self.snapshot.credentials = self
+            .tokens
+            .iter()
+            .zip(&self.remaining)
+            .map(|(tokens, remaining)| Arc::new(credential(tokens, *remaining, now)))
+            .collect();
+        self.published.send_replace(Arc::new(self.snapshot.clone()));
+    }
+}
+
+fn update(
+    check: &mut CheckView,
+    diagnosis: Diagnosis,
+    evidence: &Evidence,
+    thresholds: &Thresholds,
+) {
+    let before = check.diagnosis.as_ref().map(|diagnosis| diagnosis.finding);
+    if before != Some(diagnosis.finding) {
+        check.since = Some(evidence.at.wall);
+        tell_change(&diagnosis, before.is_none());
+    }
+    check.health = check
+        .health
+        .observe(diagnosis.finding, evidence.at, thresholds);
+    check.last_probe = Some(evidence.at);
+    if diagnosis.finding.outcome() == Outcome::Ok {
+        check.last_success = Some(evidence.at);
+    }
+    check.diagnosis = Some(Arc::new(diagnosis));
+}
+
+/// One log line per change of finding, not per probe.
+fn tell_change(diagnosis: &Diagnosis, first: bool) {
+    let target = &diagnosis.target;
+    let outcome = diagnosis.finding.outcome();
+    let cause = diagnosis.finding.cause().unwrap_or("none");
+    let correlation = diagnosis
+        .answer
+        .as_ref()
+        .and_then(|answer| answer.correlation_id.as_deref())
+        .unwrap_or_default();
+    if outcome == Outcome::Ok {
+        let what = if first { "works" } else { "works again" };
+        tracing::info!(target = %target, outcome = outcome.slug(), "{target} {what}");
+    } else {
+        tracing::warn!(
+            target = %target,
+            outcome = outcome.slug(),
+            cause,
+            confidence = diagnosis.confidence.as_str(),
+            correlation_id = correlation,
+            "{target}: {}",
+            diagnosis.summary
+        );
+    }
+}
+
+fn view(target: &Target, config: &Config) -> TargetView {
+    TargetView {
+        name: target.name.clone(),
+        api: target.api.as_str().trim_end_matches('/').to_owned(),
+        identity: target.credential.grant.identity(),
+        credential: target.credential.name.clone(),
+        interval: target.interval,
+        thresholds: Thresholds {
+            policy: config.health,
+            fall: config.probe.fall,
+            rise: config.probe.rise,
+            stale_after: stale_after(target.interval, target.timeout),
+        },
+        checks: target
+            .operations
+            .iter()
+            .map(|operation| CheckView {
+                operation,
+                health: Health::default(),
+                diagnosis: None,
+                since: None,
+                last_probe: None,
+                last_success: None,
+            })
+            .collect(),
+    }
+}
+
+fn credential(
+    tokens: &Tokens,
+    rate_limit_remaining: Option<u32>,
+    now: crate::clock::Moment,
+) -> CredentialView {
+    let state = tokens.state();
+    let credential = tokens.credential();
+    CredentialView {
+        name: credential.name.clone(),
+        grant: credential.grant.name(),
+        client_id: credential.grant.client_id().map(str::to_owned),
+        token: state.usable(now).map(|token| token.facts.clone()),
+        last_failure: state.last_failure.as_deref().map(mint_outcome),
+        rate_limit_remaining,
+    }
+}

@@ -1,0 +1,148 @@
+//! The state of the whole service at one moment, immutable.
+//!
+//! One writer (the monitor) publishes it, many readers (health, diagnosis, metrics, page) read it,
+//! so that they cannot disagree. Verdicts are computed at the time of reading, because a result
+//! grows stale without anybody writing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::Moment;
+use crate::diagnosis::{Diagnosis, Outcome};
+use crate::evidence::TokenFacts;
+use crate::health::{Health, Thresholds, Verdict, worst};
+use crate::target::{IdentityKind, Name, Operation};
+
+/// The state of the whole service at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Counts published snapshots from 0.
+    pub sequence: u64,
+    /// When it was published; the scheduler's heartbeat, published every few seconds at least.
+    pub at: Moment,
+    /// When the service started.
+    pub started: Moment,
+    /// All targets, in the order of the configuration.
+    pub targets: Vec<Arc<TargetView>>,
+    /// All credentials, in the order of their first use.
+    pub credentials: Vec<Arc<CredentialView>>,
+}
+
+impl Snapshot {
+    /// The target called `name`.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Option<&Arc<TargetView>> {
+        self.targets
+            .iter()
+            .find(|target| target.name.as_str() == name)
+    }
+
+    /// The verdict about all targets: the worst of theirs.
+    #[must_use]
+    pub fn verdict(&self, now: Moment) -> Verdict {
+        worst(self.targets.iter().map(|target| target.verdict(now)))
+    }
+
+    /// Whether every target has been probed once, whatever the result.
+    #[must_use]
+    pub fn first_round_is_over(&self) -> bool {
+        self.targets
+            .iter()
+            .flat_map(|target| &target.checks)
+            .all(|check| check.health.has_result())
+    }
+}
+
+/// One target.
+#[derive(Clone, Debug)]
+pub struct TargetView {
+    /// Its name.
+    pub name: Name,
+    /// Base URL of its API, without a trailing slash.
+    pub api: String,
+    /// Whose permissions decide.
+    pub identity: IdentityKind,
+    /// The credential that it uses.
+    pub credential: Name,
+    /// Time between probes.
+    pub interval: Duration,
+    /// How results become a verdict.
+    pub thresholds: Thresholds,
+    /// Its operations; at least one.
+    pub checks: Vec<CheckView>,
+}
+
+impl TargetView {
+    /// The verdict about this target: the worst of its operations'.
+    #[must_use]
+    pub fn verdict(&self, now: Moment) -> Verdict {
+        worst(
+            self.checks
+                .iter()
+                .map(|check| check.verdict(now, &self.thresholds)),
+        )
+    }
+
+    /// When a probe last ended, for any operation.
+    #[must_use]
+    pub fn last_probe(&self) -> Option<Moment> {
+        self.checks
+            .iter()
+            .filter_map(|check| check.last_probe)
+            .max_by_key(|at| at.elapsed)
+    }
+
+    /// When every operation had last succeeded.
+    #[must_use]
+    pub fn last_success(&self) -> Option<Moment> {
+        self.checks
+            .iter()
+            .map(|check| check.last_success)
+            .min_by_key(|at| at.map(|at| at.elapsed))
+            .flatten()
+    }
+}
+
+/// One operation of one target.
+#[derive(Clone, Debug)]
+pub struct CheckView {
+    /// The operation.
+    pub operation: &'static Operation,
+    /// The row of results so far.
+    pub health: Health,
+    /// The latest diagnosis; none before the first probe.
+    pub diagnosis: Option<Arc<Diagnosis>>,
+    /// Since when the finding has been the same.
+    pub since: Option<Timestamp>,
+    /// When the last probe ended.
+    pub last_probe: Option<Moment>,
+    /// When the last successful probe ended.
+    pub last_success: Option<Moment>,
+}
+
+impl CheckView {
+    /// The verdict about this operation.
+    #[must_use]
+    pub fn verdict(&self, now: Moment, thresholds: &Thresholds) -> Verdict {
+        self.health.verdict(now, thresholds)
+    }
+}
+
+/// One credential; never its secret or token.
+#[derive(Clone, Debug)]
+pub struct CredentialView {
+    /// Its name: that of the first target that uses it.
+    pub name: Name,
+    /// The grant that mints its tokens.
+    pub grant: &'static str,
+    /// The OAuth client's id, where the grant has one.
+    pub client_id: Option<String>,
+    /// The usable token, if there is one.
+    pub token: Option<TokenFacts>,
+    /// Why the latest attempt to mint failed; none when it succeeded.
+    pub last_failure: Option<Outcome>,
+    /// What the API last reported as left of the rate limit.
+    pub rate_limit_remaining: Option<u32>,
+}

@@ -15,3 +15,4 @@ pub mod probe;
 pub mod snapshot;
 pub mod metrics;
 pub mod monitor;
+pub mod http;

@@ -1,0 +1,231 @@
+//! Who may ask for what.
+//!
+//! With an admin token configured, whoever presents it is admitted. Without one, only peers on a
+//! loopback address are, and a request that a proxy forwarded, or that names this service by a
+//! host name, does not count as one: the first comes from elsewhere, the second may come from a
+//! web page whose name was pointed at 127.0.0.1.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::header::{AUTHORIZATION, FORWARDED, HOST, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::Shared;
+use super::problem::{Kind, Problem};
+use crate::config;
+use crate::target::Secret;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Most bytes of body that a request may announce; no handler reads any.
+const MAX_BODY_BYTES: u64 = 4 * 1024;
+
+/// Admission to what changes something.
+#[derive(Debug)]
+pub(super) struct Admin;
+
+impl FromRequestParts<Arc<Shared>> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, Self::Rejection> {
+        if is_cross_site(&parts.headers) {
+            return Err(Problem::bare(Kind::CrossSite));
+        }
+        admit(parts, &shared.app.server)?;
+        Ok(Self)
+    }
+}
+
+/// Admission to details: open unless `server.protect_details` is set.
+#[derive(Debug)]
+pub(super) struct Details;
+
+impl FromRequestParts<Arc<Shared>> for Details {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, Self::Rejection> {
+        if shared.app.server.protect_details {
+            admit(parts, &shared.app.server)?;
+        }
+        Ok(Self)
+    }
+}
+
+/// Refuses what no handler should see.
+///
+/// # Errors
+/// A problem for a request without `Host` (RFC 9112 section 3.2) or with an oversized body.
+pub(super) fn check(request: &axum::extract::Request) -> Result<(), Problem> {
+    use axum::body::HttpBody as _;
+    use axum::http::Version;
+    if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
+        return Err(Problem::new(Kind::BadRequest, "the Host header is missing"));
+    }
+    if request.body().size_hint().lower() > MAX_BODY_BYTES {
+        let detail = format!("at most {MAX_BODY_BYTES} bytes, and none is needed");
+        return Err(Problem::new(Kind::BodyTooLarge, detail));
+    }
+    Ok(())
+}
+
+fn admit(parts: &Parts, server: &config::Server) -> Result<(), Problem> {
+    match &server.admin_token {
+        Some(token) if presents(&parts.headers, token) => Ok(()),
+        Some(_) => Err(Problem::bare(Kind::AdminTokenRequired)),
+        None if is_local(parts) => Ok(()),
+        None => Err(Problem::new(
+            Kind::NotLocal,
+            "set server.admin_token_file and send that token as a bearer token, \
+             or ask directly from this machine by its loopback address",
+        )),
+    }
+}
+
+/// Whether the request carries the admin token.
+///
+/// Digests of both sides are compared in constant time, so that neither a common beginning nor
+/// the length shows in how long the answer takes.
+fn presents(headers: &HeaderMap, token: &Secret) -> bool {
+    let given = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map_or("", |(_, token)| token.trim());
+    let expected = token.value.expose_secret();
+    let same = Sha256::digest(given).ct_eq(&Sha256::digest(expected));
+    // An empty admin token would admit everybody.
+    bool::from(same) && !expected.is_empty()
+}
+
+fn is_local(parts: &Parts) -> bool {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let headers = &parts.headers;
+    peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback())
+        && !headers.contains_key(FORWARDED)
+        && !headers.contains_key(X_FORWARDED_FOR)
+        && headers.get(HOST).is_none_or(|host| {
+            let host = host.to_str().unwrap_or("").to_ascii_lowercase();
+            let host = without_port(&host);
+            host == "localhost" || host.parse::<IpAddr>().is_ok()
+        })
+}
+
+fn without_port(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or("");
+    }
+    host.split(':').next().unwrap_or("")
+}
+
+/// Whether a browser sends this on behalf of another site.
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get(SEC_FETCH_SITE) {
+        return site != "same-origin" && site != "none";
+    }
+    // Older browsers say where the page came from instead.
+    let Some(origin) = headers.get(ORIGIN) else {
+        return false;
+    };
+    let origin = origin.to_str().ok().and_then(|it| it.split_once("://"));
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    origin.map(|(_, host)| host) != host
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::{HeaderValue, Request};
+
+    fn parts(peer: &str, headers: &[(&'static str, &'static str)]) -> Parts {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        let peer: SocketAddr = peer.parse().unwrap();
+        parts.extensions.insert(ConnectInfo(peer));
+        for (name, value) in headers {
+            parts.headers.insert(*name, HeaderValue::from_static(value));
+        }
+        parts
+    }
+
+    #[test]
+    fn only_direct_requests_to_a_loopback_address_are_local() {
+        for peer in [
+            "127.0.0.1:1",
+            "127.9.9.9:1",
+            "[::1]:1",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            assert!(is_local(&parts(peer, &[])), "{peer}");
+        }
+        for peer in [
+            "10.0.0.1:1",
+            "[::ffff:10.0.0.1]:1",
+            "[fe80::1]:1",
+            "0.0.0.0:1",
+        ] {
+            assert!(!is_local(&parts(peer, &[])), "{peer}");
+        }
+        for host in ["localhost:8403", "127.0.0.1", "[::1]:8403"] {
+            assert!(is_local(&parts("127.0.0.1:1", &[("host", host)])), "{host}");
+        }
+        for header in [
+            ("host", "evil.example:8403"),
+            ("host", "127.0.0.1.evil.example"),
+            ("x-forwarded-for", "127.0.0.1"),
+            ("forwarded", "for=127.0.0.1"),
+        ] {
+            assert!(!is_local(&parts("127.0.0.1:1", &[header])), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn the_bearer_token_must_be_the_whole_token() {
+        let token = Secret::fixed("open sesame");
+        let presents = |value: &'static str| {
+            presents(
+                &parts("10.0.0.1:1", &[("authorization", value)]).headers,
+                &token,
+            )
+        };
+        assert!(presents("Bearer open sesame"));
+        assert!(presents("bearer  open sesame"));
+        for wrong in [
+            "",
+            "open sesame",
+            "Bearer",
+            "Bearer open",
+            "Basic open sesame",
+        ] {
+            assert!(!presents(wrong), "{wrong}");
+        }
+        let empty = Secret::fixed("");
+        assert!(!super::presents(&HeaderMap::new(), &empty));
+    }
+
+    #[test]
+    fn browsers_may_not_act_for_other_sites() {
+        let cross = |headers: &[_]| is_cross_site(&parts("127.0.0.1:1", headers).headers);
+        assert!(!cross(&[]));
+        assert!(!cross(&[("sec-fetch-site", "same-origin")]));
+        assert!(!cross(&[("sec-fetch-site", "none")]));
+        assert!(cross(&[("sec-fetch-site", "cross-site")]));
+        assert!(cross(&[("sec-fetch-site", "same-site")]));
+        let host = ("host", "127.0.0.1:8403");
+        assert!(!cross(&[host, ("origin", "http://127.0.0.1:8403")]));
+        assert!(cross(&[host, ("origin", "http://evil.example")]));
+        assert!(cross(&[host, ("origin", "null")]));
+    }
+}

@@ -1,0 +1,220 @@
+//! `/health`: the verdict about queue access, as `application/health+json`
+//! (draft-inadarei-api-health-check-06).
+//!
+//! Open to everybody, so it says little: names, slugs and times.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::Response;
+use serde::{Serialize, Serializer};
+
+use super::problem::Problem;
+use super::query::Query;
+use super::wire::Time;
+use super::{Shared, status_code, target_in};
+use crate::clock::Moment;
+use crate::health::{State as Reason, Status, Verdict, worst};
+use crate::snapshot::{CheckView, Snapshot, TargetView};
+
+/// `GET /health`
+pub(super) async fn all(
+    State(shared): State<Arc<Shared>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let strict = strict(query.as_deref())?;
+    let snapshot = shared.app.monitor.snapshot();
+    let (status, body) = shared.health.answer(snapshot, shared.app.clock.now());
+    Ok(answer(status, body, strict))
+}
+
+/// `GET /health/{target}`
+pub(super) async fn one(
+    State(shared): State<Arc<Shared>>,
+    target: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let snapshot = shared.app.monitor.snapshot();
+    let target = target_in(&snapshot, &target)?;
+    let strict = strict(query.as_deref())?;
+    let now = shared.app.clock.now();
+    let body = render(std::slice::from_ref(target), now);
+    Ok(answer(target.verdict(now).status, body, strict))
+}
+
+fn strict(query: Option<&str>) -> Result<bool, Problem> {
+    let mut query = Query::new(query);
+    let strict = query.flag("strict");
+    query.finish()?;
+    Ok(strict)
+}
+
+fn answer(status: Status, body: Bytes, strict: bool) -> Response {
+    let good = status == Status::Pass || (status == Status::Warn && !strict);
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status_code(good);
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/health+json"),
+    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=1"));
+    response
+}
+
+/// The latest body of `/health`.
+///
+/// A body depends on the snapshot and on the verdicts, which may change without a new snapshot
+/// when a result grows stale; both are compared before it is served again.
+#[derive(Debug, Default)]
+pub(super) struct Cache(Mutex<Option<Cached>>);
+
+#[derive(Debug)]
+struct Cached {
+    snapshot: Arc<Snapshot>,
+    verdicts: Vec<Verdict>,
+    status: Status,
+    body: Bytes,
+}
+
+impl Cache {
+    fn answer(&self, snapshot: Arc<Snapshot>, now: Moment) -> (Status, Bytes) {
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cached) = cached.as_ref()
+            && cached.still_holds(&snapshot, now)
+        {
+            return (cached.status, cached.body.clone());
+        }
+        let fresh = Cached {
+            verdicts: verdicts(&snapshot, now).collect(),
+            status: snapshot.verdict(now).status,
+            body: render(&snapshot.targets, now),
+            snapshot,
+        };
+        let answer = (fresh.status, fresh.body.clone());
+        *cached = Some(fresh);
+        answer
+    }
+}
+
+impl Cached {
+    fn still_holds(&self, snapshot: &Arc<Snapshot>, now: Moment) -> bool {
+        Arc::ptr_eq(&self.snapshot, snapshot)
+            && verdicts(snapshot, now).eq(self.verdicts.iter().copied())
+    }
+}
+
+fn verdicts(snapshot: &Snapshot, now: Moment) -> impl Iterator<Item = Verdict> {
+    snapshot.targets.iter().flat_map(move |target| {
+        let thresholds = &target.thresholds;
+        target
+            .checks
+            .iter()
+            .map(move |check| check.verdict(now, thresholds))
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Health<'a> {
+    status: &'static str,
+    version: &'static str,
+    release_id: &'static str,
+    service_id: &'static str,
+    description: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'static str>,
+    #[serde(serialize_with = "as_map")]
+    checks: Vec<(String, Vec<Check<'a>>)>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Check<'a> {
+    component_id: &'a str,
+    component_type: &'static str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observed_value: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'static str>,
+}
+
+fn as_map<S: Serializer>(
+    checks: &[(String, Vec<Check<'_>>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(checks.iter().map(|(key, value)| (key, value)))
+}
+
+fn render(targets: &[Arc<TargetView>], now: Moment) -> Bytes {
+    let verdict = worst(targets.iter().map(|target| target.verdict(now)));
+    let labels = targets
+        .iter()
+        .map(|target| labels(target))
+        .collect::<Vec<_>>();
+    let health = Health {
+        status: word(verdict.status),
+        version: "1",
+        release_id: env!("CARGO_PKG_VERSION"),
+        service_id: "why403",
+        description: "whether Genesys Cloud queues can be read",
+        output: note(verdict),
+        checks: targets
+            .iter()
+            .zip(&labels)
+            .map(|(target, labels)| checks(target, labels, now))
+            .collect(),
+    };
+    Bytes::from(serde_json::to_vec(&health).unwrap_or_default())
+}
+
+fn labels(target: &TargetView) -> Vec<String> {
+    let labels = target.checks.iter().map(|check| check.operation.label());
+    labels.collect()
+}
+
+fn checks<'a>(target: &TargetView, labels: &'a [String], now: Moment) -> (String, Vec<Check<'a>>) {
+    let checks = target.checks.iter().zip(labels).map(|(check, label)| {
+        let verdict = check.verdict(now, &target.thresholds);
+        Check {
+            component_id: label,
+            component_type: "component",
+            status: word(verdict.status),
+            observed_value: observed(check),
+            time: check.last_probe.map(|at| Time(at.wall)),
+            output: note(verdict),
+        }
+    });
+    (format!("{}:queue_access", target.name), checks.collect())
+}
+
+fn observed(check: &CheckView) -> Option<&'static str> {
+    let finding = check.diagnosis.as_ref()?.finding;
+    Some(finding.cause().unwrap_or(finding.outcome().slug()))
+}
+
+/// The draft knows three states; what is not known yet must not be taken for good.
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Unknown => Status::Fail.as_str(),
+        known => known.as_str(),
+    }
+}
+
+/// What a status alone does not say.
+fn note(verdict: Verdict) -> Option<&'static str> {
+    match (verdict.state, verdict.status) {
+        (Reason::Stale, _) => Some("stale: no result for too long"),
+        (_, Status::Unknown) => Some("starting: no probe has finished yet"),
+        (Reason::Degrading, _) => Some("degrading: the latest probes failed"),
+        (Reason::Recovering, _) => Some("recovering: the latest probes succeeded"),
+        _ => None,
+    }
+}

@@ -1,0 +1,216 @@
+//! The HTTP side: what others see of the service.
+//!
+//! Handlers read one immutable snapshot and answer at once: no I/O and no lock held over an
+//! await. The two exceptions, a new examination and a forced refresh, are requests to the monitor
+//! with a deadline. Nothing here calls Genesys Cloud, and nothing here knows a secret except the
+//! admin token.
+//!
+//! [`wire`] gives inner types their outward shape; JSON, text and page are three views of it, so
+//! that they cannot disagree. [`text`] and [`wire`] serve the command line as well.
+
+mod age;
+mod diagnose;
+mod edge;
+mod guard;
+mod health;
+mod negotiate;
+mod page;
+mod problem;
+mod process;
+mod query;
+mod server;
+pub mod text;
+mod title;
+mod token;
+pub mod wire;
+
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::extract::rejection::PathRejection;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any, get, post};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::metrics::{Metrics, Route};
+use crate::monitor::Monitor;
+use crate::snapshot::{Snapshot, TargetView};
+
+use problem::{Kind, Problem};
+
+pub use server::serve;
+
+/// Most requests that may wait for an examination or a refresh at a time.
+const MAX_WAITING: usize = 64;
+
+/// What a request to the monitor may take, as a multiple of `server.request_timeout`: it waits
+/// for the upstream, which has timeouts of its own.
+const UPSTREAM_FACTOR: u32 = 3;
+
+/// The contract, as an `OpenAPI` document.
+const OPENAPI: &str = include_str!("openapi.json");
+
+/// What the handlers work with.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    /// Publishes snapshots, examines and refreshes.
+    pub monitor: Monitor,
+    /// Counts requests and renders the exposition.
+    pub metrics: Arc<Metrics>,
+    /// The clocks that ages and staleness are measured by.
+    pub clock: Clock,
+    /// Limits and protection.
+    pub server: Arc<config::Server>,
+    /// Cancelled when the service begins to stop: `/readyz` turns red at once.
+    pub stopping: CancellationToken,
+}
+
+/// [`AppState`] and what belongs to one router.
+#[derive(Debug)]
+struct Shared {
+    app: AppState,
+    health: health::Cache,
+    waiting: Semaphore,
+}
+
+impl Shared {
+    fn upstream_timeout(&self) -> Duration {
+        self.app
+            .server
+            .request_timeout
+            .saturating_mul(UPSTREAM_FACTOR)
+    }
+}
+
+/// Every path of the service.
+const ENDPOINTS: &[(Route, &str)] = &[
+    (Route::Livez, "/livez"),
+    (Route::Readyz, "/readyz"),
+    (Route::Health, "/health"),
+    (Route::HealthTarget, "/health/{target}"),
+    (Route::Diagnose, "/diagnose"),
+    (Route::DiagnoseTarget, "/diagnose/{target}"),
+    (Route::TokenRefresh, "/token/refresh"),
+    (Route::CredentialRefresh, "/token/{credential}/refresh"),
+    (Route::Metrics, "/metrics"),
+    (Route::Page, "/"),
+    (Route::Openapi, "/openapi.json"),
+];
+
+/// The whole service as a router.
+///
+/// Answers to requests without a peer address (`ConnectInfo<SocketAddr>`, which [`serve`]
+/// provides) are those for a peer elsewhere.
+pub fn router(app: AppState) -> Router {
+    let shared = Arc::new(Shared {
+        app,
+        health: health::Cache::default(),
+        waiting: Semaphore::new(MAX_WAITING),
+    });
+    let paths = ENDPOINTS
+        .iter()
+        .fold(Router::new(), |router, (route, path)| {
+            let handlers = handlers(*route).fallback(problem::method_not_allowed);
+            router.route(path, finished(handlers, *route, &shared))
+        });
+    let unknown = finished(handlers(Route::Other), Route::Other, &shared);
+    paths
+        .fallback_service(unknown.with_state(Arc::clone(&shared)))
+        .with_state(shared)
+}
+
+fn handlers(route: Route) -> MethodRouter<Arc<Shared>> {
+    match route {
+        Route::Livez => get(process::livez),
+        Route::Readyz => get(process::readyz),
+        Route::Health => get(health::all),
+        Route::HealthTarget => get(health::one),
+        Route::Diagnose => get(diagnose::all),
+        Route::DiagnoseTarget => get(diagnose::one),
+        Route::TokenRefresh => post(token::refresh_all),
+        Route::CredentialRefresh => post(token::refresh_one),
+        Route::Metrics => get(metrics),
+        Route::Page => get(page::page),
+        Route::Openapi => get(openapi),
+        Route::Other => any(problem::unknown_path),
+    }
+}
+
+fn finished(
+    handlers: MethodRouter<Arc<Shared>>,
+    route: Route,
+    shared: &Arc<Shared>,
+) -> MethodRouter<Arc<Shared>> {
+    let state = (Arc::clone(shared), route);
+    handlers.layer((
+        axum::middleware::from_fn_with_state(state, edge::edge),
+        CatchPanicLayer::custom(edge::panicked as fn(_) -> _),
+    ))
+}
+
+/// `GET /metrics`
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    let app = &shared.app;
+    let body = app.metrics.render(&app.monitor.snapshot(), app.clock.now());
+    with_type(body, "text/plain; version=0.0.4; charset=utf-8")
+}
+
+/// `GET /openapi.json`
+async fn openapi() -> Response {
+    let mut response = with_type(OPENAPI, "application/json");
+    let cache = HeaderValue::from_static("max-age=3600");
+    response.headers_mut().insert(CACHE_CONTROL, cache);
+    response
+}
+
+fn with_type(body: impl IntoResponse, content_type: &'static str) -> Response {
+    let mut response = body.into_response();
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+fn json(body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => with_type(body, "application/json"),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written as JSON: {error}");
+            Problem::bare(Kind::Internal).into_response()
+        }
+    }
+}
+
+/// The target that a path names; a segment that is no valid name is just unknown.
+fn target_in<'a>(
+    snapshot: &'a Snapshot,
+    segment: &Result<axum::extract::Path<String>, PathRejection>,
+) -> Result<&'a Arc<TargetView>, Problem> {
+    segment
+        .as_ref()
+        .ok()
+        .and_then(|name| snapshot.target(name))
+        .ok_or_else(|| Problem::bare(Kind::UnknownTarget))
+}
+
+/// 503 or 200.
+fn status_code(good: bool) -> StatusCode {
+    if good {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
+}

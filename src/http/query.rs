@@ -1,0 +1,137 @@
+//! Strict reading of query strings: a misspelt parameter is an error, not a silent default.
+
+use std::borrow::Cow;
+
+use url::form_urlencoded;
+
+use super::problem::{Problem, quote};
+
+/// Most problems that one answer names.
+const MOST_ERRORS: usize = 8;
+
+/// A query string from which a handler takes the parameters that it knows.
+#[derive(Debug)]
+pub(super) struct Query<'a> {
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    known: Vec<&'static str>,
+    errors: Vec<String>,
+}
+
+impl<'a> Query<'a> {
+    pub(super) fn new(raw: Option<&'a str>) -> Self {
+        let pairs = raw.map_or_else(Vec::new, |raw| {
+            form_urlencoded::parse(raw.as_bytes()).collect()
+        });
+        Self {
+            pairs,
+            known: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// Takes a parameter that is `1`, `true`, `0` or `false`; absent means no.
+    pub(super) fn flag(&mut self, name: &'static str) -> bool {
+        let values = [("1", true), ("true", true), ("0", false), ("false", false)];
+        self.choice(name, &values).unwrap_or(false)
+    }
+
+    /// Takes a parameter that has one of a few values.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        name: &'static str,
+        values: &[(&'static str, T)],
+    ) -> Option<T> {
+        let given = self.text(name)?;
+        let chosen = values.iter().find(|(word, _)| *word == given);
+        if chosen.is_none() {
+            let words: Vec<_> = values.iter().map(|(word, _)| *word).collect();
+            let words = words.join(", ");
+            let given = quote(&given);
+            self.errors
+                .push(format!("`{name}` is {given}; it may be one of {words}"));
+        }
+        chosen.map(|(_, value)| *value)
+    }
+
+    /// Takes a parameter that is a number from 1.
+    pub(super) fn number(&mut self, name: &'static str) -> Option<usize> {
+        let given = self.text(name)?;
+        let number = given.parse().ok().filter(|number| *number > 0);
+        if number.is_none() {
+            let given = quote(&given);
+            self.errors
+                .push(format!("`{name}` is {given}; it may be a number from 1"));
+        }
+        number
+    }
+
+    /// Takes a parameter as it stands.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<Cow<'a, str>> {
+        self.known.push(name);
+        let mut given = self.pairs.extract_if(.., |(key, _)| key == name);
+        let (_, first) = given.next()?;
+        if given.count() > 0 {
+            self.errors.push(format!("`{name}` is given twice"));
+        }
+        Some(first)
+    }
+
+    /// Complains about whatever was not taken.
+    ///
+    /// # Errors
+    /// A problem that names everything that is wrong, up to a limit.
+    pub(super) fn finish(self) -> Result<(), Problem> {
+        let mut errors = self.errors;
+        for (key, _) in self.pairs {
+            if errors.len() >= MOST_ERRORS {
+                break;
+            }
+            let known = self.known.join(", ");
+            errors.push(format!("{} is unknown; known: {known}", quote(&key)));
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::bad_query(errors))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strict(raw: &str) -> Result<bool, String> {
+        let mut query = Query::new(Some(raw));
+        let strict = query.flag("strict");
+        query
+            .finish()
+            .map(|()| strict)
+            .map_err(|it| format!("{it:?}"))
+    }
+
+    #[test]
+    fn flags_have_four_values() {
+        assert_eq!(strict(""), Ok(false));
+        assert_eq!(strict("strict=1"), Ok(true));
+        assert_eq!(strict("strict=true"), Ok(true));
+        assert_eq!(strict("%73trict=0&"), Ok(false));
+        for wrong in ["strict", "strict=", "strict=maybe", "strict=1&strict=1"] {
+            assert!(strict(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_named_and_their_number_is_limited() {
+        let error = strict("strict=maybe&fesh=1&a%0d%0a=2").unwrap_err();
+        for part in [
+            "`maybe`",
+            "`fesh` is unknown; known: strict",
+            "`a\\\\r\\\\n`",
+        ] {
+            assert!(error.contains(part), "{error} lacks {part}");
+        }
+        let error = strict(&"x=1&".repeat(10_000)).unwrap_err();
+        assert!(error.len() < 1_000, "{error}");
+    }
+}

@@ -1,0 +1,225 @@
+//! The accept loop: HTTP/1 over TCP, every phase of a connection with a deadline.
+//!
+//! `axum::serve` has no header timeout, no limit on connections and no deadline for its graceful
+//! shutdown; measured, each of them lets one idle peer hold a resource for ever. The caller owns
+//! the socket and the stop signal.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+
+use crate::config;
+
+/// Most headers of one request.
+const MAX_HEADERS: usize = 64;
+
+/// Longest head of one request, and what is read ahead on one connection.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// Pause after a failed accept, most often for lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
+
+/// Deadlines and sizes of the connections.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    connections: usize,
+    header_timeout: Duration,
+    /// Time without any acknowledgement after which the kernel gives a peer up; hyper has no
+    /// write timeout, so this is what ends a peer that never reads.
+    user_timeout: Duration,
+    /// Age from which a connection takes no more requests, so that load spreads anew.
+    max_age: Duration,
+    /// What the last request of an aged connection may take.
+    age_grace: Duration,
+    drain_timeout: Duration,
+}
+
+impl From<&config::Server> for Limits {
+    fn from(server: &config::Server) -> Self {
+        Self {
+            connections: server.max_connections.clamp(1, Semaphore::MAX_PERMITS),
+            header_timeout: server.header_timeout,
+            user_timeout: Duration::from_secs(15),
+            max_age: Duration::from_mins(5),
+            age_grace: Duration::from_secs(15),
+            drain_timeout: server.drain_timeout,
+        }
+    }
+}
+
+/// Serves `router` on `listener` until `drain` is cancelled, then finishes what is open.
+///
+/// Once `drain` is cancelled no connection is accepted, idle ones end, and requests in flight
+/// get `Connection: close` and `limits.drain_timeout` to finish. Returns how many connections had
+/// to be cut after that.
+///
+/// What comes before belongs to the caller: it cancels [`super::AppState::stopping`], waits for
+/// `limits.shutdown_delay` while requests still arrive, then cancels `drain`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: &config::Server,
+    drain: CancellationToken,
+) -> usize {
+    run(listener, router, limits.into(), drain).await
+}
+
+async fn run(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    drain: CancellationToken,
+) -> usize {
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = drain.cancelled() => break,
+            accepted = accept(&listener, &slots) => accepted,
+            Some(ended) = connections.join_next() => {
+                note_panic(ended);
+                continue;
+            }
+        };
+        let Some((stream, peer, slot)) = accepted else {
+            continue;
+        };
+        if let Err(error) = tune(&stream, limits.user_timeout) {
+            tracing::debug!(%error, "a connection could not be tuned: {error}");
+        }
+        let router = router.clone();
+        let drain = drain.clone();
+        connections.spawn(connection(stream, peer, router, limits, drain, slot));
+    }
+    drop(listener);
+    drained(connections, limits.drain_timeout).await
+}
+
+/// Waits for a free slot first, so that peers queue in the kernel's backlog and not in here.
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, slot)),
+        Err(error) if is_the_peers_fault(&error) => None,
+        Err(error) => {
+            tracing::warn!(%error, "a connection could not be accepted: {error}");
+            sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+fn is_the_peers_fault(error: &io::Error) -> bool {
+    use io::ErrorKind as K;
+    matches!(
+        error.kind(),
+        K::ConnectionAborted | K::ConnectionReset | K::ConnectionRefused
+    )
+}
+
+fn tune(stream: &TcpStream, user_timeout: Duration) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(user_timeout))?;
+    #[cfg(not(target_os = "linux"))]
+    let _unsupported = user_timeout;
+    Ok(())
+}
+
+/// Serves one connection until it ends, ages or is drained.
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    limits: Limits,
+    drain: CancellationToken,
+    _slot: OwnedSemaphorePermit,
+) {
+    let service = service_fn(move |request| answer(router.clone(), request, peer));
+    let http = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut http = pin!(http);
+    let drained = tokio::select! {
+        result = http.as_mut() => return note_end(result),
+        () = drain.cancelled() => true,
+        () = sleep(limits.max_age) => false,
+    };
+    http.as_mut().graceful_shutdown();
+    if drained {
+        // The deadline for all connections is `drain_timeout`, after which they are aborted.
+        note_end(http.await);
+    } else if let Ok(result) = timeout(limits.age_grace, http).await {
+        note_end(result);
+    }
+}
+
+async fn answer(
+    mut router: Router,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+) -> Result<Response, Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    router.call(request).await
+}
+
+/// Peers that break off or send nonsense are everyday events: worth a word only when debugging.
+fn note_end(result: hyper::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended early: {error}");
+    }
+}
+
+fn note_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a connection's task panicked: {error}");
+    }
+}
+
+/// Waits for open connections, cuts those that take too long and says how many.
+async fn drained(mut connections: JoinSet<()>, deadline: Duration) -> usize {
+    let all_ended = async {
+        while let Some(ended) = connections.join_next().await {
+            note_panic(ended);
+        }
+    };
+    if timeout(deadline, all_ended).await.is_ok() {
+        return 0;
+    }
+    let cut = connections.len();
+    connections.shutdown().await;
+    tracing::warn!(cut, "drain deadline: {cut} open connections were cut");
+    cut
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+//! A report for people: the verdict first, then what to do, then the proof.
+//!
+//! Used by `/diagnose` and by the command line.
+
+mod sheet;
+
+use super::age::{clock_time, relative, span};
+use super::wire::{Answer, Entry, Line, Missing, Queues, Remedy, Report, Time, Token};
+use crate::health::Status;
+use sheet::{Ink, Sheet, plain};
+
+/// The report as text of at most 88 columns (longer only where a URL or an id is), with ANSI
+/// colours if `color`.
+#[must_use]
+pub fn render(report: &Report<'_>, color: bool) -> String {
+    let mut sheet = Sheet::new(color);
+    let mut entries: Vec<_> = report.diagnoses.iter().collect();
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.verdict_status()));
+    if let [_, _, ..] = entries.as_slice() {
+        tally(&mut sheet, &entries);
+    }
+    for (number, entry) in entries.iter().enumerate() {
+        if number > 0 {
+            sheet.gap();
+        }
+        write(&mut sheet, entry, report.generated_at);
+    }
+    if entries.is_empty() {
+        sheet.line("Nothing is watched.");
+    }
+    sheet.finish()
+}
+
+/// How many checks have which status.
+fn tally(sheet: &mut Sheet, entries: &[&Entry<'_>]) {
+    let counts: Vec<_> = [Status::Fail, Status::Unknown, Status::Warn, Status::Pass]
+        .into_iter()
+        .map(|status| {
+            (
+                status,
+                entries
+                    .iter()
+                    .filter(|it| it.verdict_status() == status)
+                    .count(),
+            )
+        })
+        .filter(|(_, count)| *count > 0)
+        .map(|(status, count)| format!("{count} {}", status.as_str()))
+        .collect();
+    let line = format!("{} checks: {}", entries.len(), counts.join(", "));
+    let line = sheet.ink(Ink::Strong, &line);
+    sheet.line(&line);
+    sheet.gap();
+}
+
+fn write(sheet: &mut Sheet, entry: &Entry<'_>, now: Time) {
+    headline(sheet, entry);
+    sheet.paragraph(2, &plain(entry.summary));
+    doubts(sheet, entry, now);
+    if entry.cause.is_some() {
+        sheet.gap();
+        missing(sheet, &entry.missing);
+        if let Some(remedy) = &entry.remedy {
+            steps(sheet, remedy);
+        }
+    }
+    sheet.gap();
+    facts(sheet, entry, now);
+    findings(sheet, entry);
+    proof(sheet, &entry.evidence);
+}
+
+fn headline(sheet: &mut Sheet, entry: &Entry<'_>) {
+    let (symbol, ink) = mark(entry.verdict_status());
+    let status = entry
+        .answer
+        .as_ref()
+        .map(|answer| format!("{} ", answer.status));
+    let status = status.unwrap_or_default();
+    let finding = match (entry.cause, entry.outcome, entry.confidence) {
+        (Some(cause), _, Some(confidence)) => format!("{status}{cause} ({confidence})"),
+        (_, Some(outcome), _) => format!("{status}{outcome}"),
+        _ => "not examined yet".to_owned(),
+    };
+    let symbol = sheet.ink(ink, symbol);
+    let target = sheet.ink(Ink::Strong, &plain(entry.target));
+    let finding = sheet.ink(ink, &finding);
+    sheet.line(&format!(
+        "{symbol} {target}  {}  {finding}",
+        entry.operation
+    ));
+}
+
+fn mark(status: Status) -> (&'static str, Ink) {
+    match status {
+        Status::Pass => ("✓", Ink::Good),
+        Status::Warn => ("!", Ink::Doubt),
+        Status::Unknown => ("?", Ink::Doubt),
+        Status::Fail => ("✗", Ink::Bad),
+    }
+}
+
+/// What the verdict has besides the finding: age, or results not yet confirmed.
+fn doubts(sheet: &mut Sheet, entry: &Entry<'_>, Time(now): Time) {
+    use crate::health::State;
+    let words = match entry.verdict.state {
+        State::Stale => {
+            let last = entry.last_probe.map(|at| relative(at, now));
+            let last = last.unwrap_or_else(|| "never".to_owned());
+            format!("Stale: the last probe ended {last}; access may have changed since.")
+        }
+        State::Degrading => "The latest probes failed; not yet often enough to count.".to_owned(),
+        State::Recovering => {
+            "The latest probes succeeded; not yet often enough to count.".to_owned()
+        }
+        State::Starting | State::Healthy | State::Unhealthy => return,
+    };
+    sheet.paragraph(2, &words);
+}
+
+fn missing(sheet: &mut Sheet, missing: &Missing<'_>) {
+    let permissions = missing.permissions.join(", ");
+    if !permissions.is_empty() {
+        let several = missing.permissions.len() > 1;
+        let mode = missing.mode.filter(|_| several);
+        let mode = mode.map_or_else(String::new, |mode| format!("{mode} of "));
+        sheet.field("Missing", &plain(&format!("{mode}{permissions}")));
+    }
+    if !missing.scopes.is_empty() {
+        let scopes = missing.scopes.join(", ");
+        sheet.field("Scopes", &plain(&format!("one of {scopes}")));
+    }
+    for division in &missing.divisions {
+        let name = division.name.unwrap_or("division");
+        sheet.field("In", &plain(&format!("{name} {}", division.id)));
+    }
+}
+
+fn steps(sheet: &mut Sheet, remedy: &Remedy<'_>) {
+    sheet.field("Who", &plain(remedy.who));
+    for (number, step) in remedy.steps.iter().enumerate() {
+        let label = if number == 0 { "Do" } else { "" };
+        let number = number + 1;
+        sheet.hanging(&format!("  {label:6}{number}."), &plain(step));
+    }
+    sheet.field("Then", &plain(remedy.propagation));
+    sheet.field("Verify", &plain(remedy.verify));
+}
+
+fn facts(sheet: &mut Sheet, entry: &Entry<'_>, Time(now): Time) {
+    if let Some(queues) = visible(&entry.queues) {
+        sheet.field("Queues", &plain(&queues));
+    }
+    if entry.cause.is_some()
+        && let Some(answer) = &entry.answer
+    {
+        said(sheet, answer);
+    }
+    let client = entry.identity.client_id;
+    let client = client.map_or_else(String::new, |id| format!(", client {id}"));
+    let caller = format!("{}, {}{client}", entry.identity.kind, entry.identity.grant);
+    sheet.field("Caller", &plain(&caller));
+    if let Some(token) = &entry.token {
+        sheet.field("Token", &plain(&token_facts(token, now)));
+    }
+    if let Some(Time(since)) = entry.since {
+        let ago = relative(since, now);
+        sheet.field("Since", &format!("{} ({ago})", clock_time(since)));
+    }
+    if let Some(Time(at)) = entry.examined_at {
+        let ago = relative(at, now);
+        sheet.field("Examined", &format!("{} ({ago})", clock_time(at)));
+    }
+}
+
+fn said(sheet: &mut Sheet, answer: &Answer<'_>) {
+    let parts = [answer.code, answer.message];
+    let parts: Vec<_> = parts.into_iter().flatten().map(plain).collect();
+    sheet.field("Answer", &format!("{} {}", answer.status, parts.join(": ")));
+    if let Some(id) = answer.correlation_id {
+        sheet.field("", &plain(&format!("correlation id {id}")));
+    }
+}
+
+/// How many queues are visible, and the first of them.
+pub(super) fn visible(queues: &Queues<'_>) -> Option<String> {
+    let total = queues.total?;
+    let first = queues.first.as_ref();
+    let first = first.map(|queue| format!(", first: {} ({})", queue.name, queue.id));
+    Some(format!("{total}{}", first.unwrap_or_default()))
+}
+
+/// A token's age, expiry and scopes.
+pub(super) fn token_facts(token: &Token<'_>, now: jiff::Timestamp) -> String {
+    let age = span(token.age_seconds);
+    let expiry = match token.expires_at {
+        Some(Time(at)) if at <= now => format!("expired {}", relative(at, now)),
+        Some(Time(at)) => format!("expires {}", relative(at, now)),
+        None => "expiry not known".to_owned(),
+    };
+    let scopes = match token.scopes {
+        Some([]) => ", no scopes".to_owned(),
+        Some(scopes) => format!(", scopes {}", scopes.join(" ")),
+        None => String::new(),
+    };
+    format!("{age} old, {expiry}{scopes}")
+}
+
+fn findings(sheet: &mut Sheet, entry: &Entry<'_>) {
+    if !entry.ruled_out.is_empty() {
+        sheet.heading("Ruled out");
+    }
+    for ruled_out in &entry.ruled_out {
+        let line = format!("{}: {}", ruled_out.cause, ruled_out.because);
+        sheet.paragraph(4, &plain(&line));
+    }
+    if !entry.undetermined.is_empty() {
+        sheet.heading("Not settled");
+    }
+    for open in &entry.undetermined {
+        sheet.paragraph(4, &plain(&format!("{}: {}", open.question, open.because)));
+    }
+}
+
+fn proof(sheet: &mut Sheet, lines: &[Line<'_>]) {
+    if !lines.is_empty() {
+        sheet.heading("Evidence");
+    }
+    for line in lines {
+        let status = line
+            .status
+            .map_or_else(|| "---".to_owned(), |it| it.to_string());
+        let request = plain(line.request);
+        sheet.line(&format!(
+            "    {:7} {status} {:>5} ms  {request}",
+            line.step, line.duration_ms
+        ));
+        sheet.paragraph(12, &plain(line.says));
+        if let Some(id) = line.correlation_id {
+            let id = sheet.ink(Ink::Faint, &format!("correlation id {}", plain(id)));
+            sheet.line(&format!("{:12}{id}", ""));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

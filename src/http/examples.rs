@@ -332,8 +332,14 @@ impl Stage {
     /// Needs a runtime whose clock is paused. One minute passes, so that the clock agrees with
     /// the examples.
     pub(super) async fn new(snapshot: Snapshot) -> Self {
+        let stage = Self::live(snapshot);
+        stage.app.clock.sleep_until(after(60).elapsed).await;
+        stage
+    }
+
+    /// The same at noon, for a runtime whose clock runs.
+    pub(super) fn live(snapshot: Snapshot) -> Self {
         let clock = Clock::simulated(noon());
-        clock.sleep_until(after(60).elapsed).await;
         let (snapshots, receiver) = watch::channel(Arc::new(snapshot));
         let app = AppState {
             monitor: Monitor::new(receiver),

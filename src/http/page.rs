@@ -214,7 +214,8 @@ impl When {
 struct Card<'a> {
     entry: &'a Entry<'a>,
     mark: Mark,
-    slug: String,
+    /// Status and cause; none before the first probe.
+    slug: Option<String>,
     confidence: Option<&'static str>,
     note: Option<&'static str>,
     missing: Vec<(String, Vec<String>)>,
@@ -234,11 +235,14 @@ struct Fact {
 impl<'a> Card<'a> {
     fn new(entry: &'a Entry<'a>, now: Timestamp) -> Self {
         let status = entry.answer.as_ref().map(|answer| answer.status);
-        let slug = slug(entry);
+        let slug = entry.cause.or(entry.outcome);
         Self {
             entry,
             mark: Mark::of(entry.verdict_status()),
-            slug: status.map_or_else(|| slug.to_owned(), |status| format!("{status} {slug}")),
+            slug: slug.map(|slug| match status {
+                Some(status) => format!("{status} {slug}"),
+                None => slug.to_owned(),
+            }),
             confidence: entry.cause.and(entry.confidence),
             note: note(entry),
             missing: missing(entry),

@@ -218,7 +218,8 @@ fn findings(sheet: &mut Sheet, entry: &Entry<'_>) {
         sheet.heading("Not settled");
     }
     for open in &entry.undetermined {
-        sheet.paragraph(4, &plain(&format!("{}: {}", open.question, open.because)));
+        sheet.paragraph(4, &plain(open.question));
+        sheet.paragraph(6, &plain(open.because));
     }
 }
 

@@ -45,7 +45,8 @@ pub(super) async fn refresh_one(
         .ok()
         .and_then(|Path(name)| credential_in(&snapshot, &name))
         .ok_or_else(|| Problem::bare(Kind::UnknownCredential))?;
-    refresh(&shared, vec![name]).await
+    let attempts = refresh(&shared, vec![name]).await?;
+    answer(&attempts, shared.app.clock.now())
 }
 
 /// `POST /token/refresh`
@@ -55,7 +56,11 @@ pub(super) async fn refresh_all(
 ) -> Result<Response, Problem> {
     let snapshot = shared.app.monitor.snapshot();
     let credentials = snapshot.credentials.iter();
-    refresh(&shared, credentials.map(|it| it.name.clone()).collect()).await
+    let names = credentials.map(|it| it.name.clone()).collect();
+    let mut attempts = refresh(&shared, names).await?;
+    // A credential that a new configuration removed meanwhile is no failure.
+    attempts.retain(|(_, result)| !matches!(result, Err(Declined::Unknown)));
+    answer(&attempts, shared.app.clock.now())
 }
 
 fn credential_in(snapshot: &Snapshot, name: &str) -> Option<Name> {
@@ -68,7 +73,7 @@ fn credential_in(snapshot: &Snapshot, name: &str) -> Option<Name> {
 type Attempt = (Name, Result<Refreshed, Declined>);
 
 /// Refreshes side by side and waits for all; refreshes go on when this request ends before them.
-async fn refresh(shared: &Shared, names: Vec<Name>) -> Result<Response, Problem> {
+async fn refresh(shared: &Shared, names: Vec<Name>) -> Result<Vec<Attempt>, Problem> {
     let _permit = shared
         .waiting
         .try_acquire()
@@ -88,8 +93,7 @@ async fn refresh(shared: &Shared, names: Vec<Name>) -> Result<Response, Problem>
         return Err(Problem::new(Kind::TimedOut, detail));
     };
     attempts.sort_by_key(|(position, _)| *position);
-    let attempts: Vec<Attempt> = attempts.into_iter().map(|(_, attempt)| attempt).collect();
-    answer(&attempts, shared.app.clock.now())
+    Ok(attempts.into_iter().map(|(_, attempt)| attempt).collect())
 }
 
 /// Facts when any token was minted (or none was to be), otherwise the worst reason why not.
@@ -149,5 +153,71 @@ fn rank(declined: &Declined) -> u8 {
         Declined::TooSoon(_) => 1,
         Declined::NotRefreshable => 2,
         Declined::Unknown => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::diagnosis::Outcome;
+    use crate::evidence::TokenFacts;
+    use crate::http::examples::{after, name};
+
+    fn minted() -> Result<Refreshed, Declined> {
+        Ok(Refreshed {
+            credential: name("a"),
+            result: Ok(TokenFacts {
+                generation: 2,
+                issued_at: after(0),
+                expires_at: Some(after(86_400).wall),
+                scopes: None,
+            }),
+        })
+    }
+
+    fn failed() -> Result<Refreshed, Declined> {
+        Ok(Refreshed {
+            credential: name("a"),
+            result: Err(Outcome::ClientRejected),
+        })
+    }
+
+    fn kind(results: Vec<Result<Refreshed, Declined>>) -> Option<Kind> {
+        let attempts: Vec<_> = results.into_iter().map(|it| (name("a"), it)).collect();
+        answer(&attempts, after(3))
+            .err()
+            .map(|problem| problem.kind())
+    }
+
+    #[test]
+    fn one_new_token_makes_a_good_answer() {
+        let soon = || Err(Declined::TooSoon(Duration::from_secs(9)));
+        assert_eq!(kind(vec![]), None);
+        assert_eq!(kind(vec![minted()]), None);
+        assert_eq!(kind(vec![failed(), soon(), minted()]), None);
+        assert_eq!(kind(vec![soon(), failed()]), Some(Kind::RefreshFailed));
+        let given = Err(Declined::NotRefreshable);
+        assert_eq!(kind(vec![given.clone(), soon()]), Some(Kind::TooSoon));
+        assert_eq!(kind(vec![given.clone()]), Some(Kind::NotRefreshable));
+        assert_eq!(
+            kind(vec![given, Err(Declined::Stopping)]),
+            Some(Kind::Stopping)
+        );
+        assert_eq!(
+            kind(vec![Err(Declined::Unknown)]),
+            Some(Kind::UnknownCredential)
+        );
+    }
+
+    #[tokio::test]
+    async fn the_answer_holds_facts_and_no_token() {
+        let attempts = [(name("a"), minted()), (name("b"), failed())];
+        let response = answer(&attempts, after(3)).unwrap();
+        let body = axum::body::to_bytes(response.into_body(), 4096)
+            .await
+            .unwrap();
+        insta::assert_snapshot!(String::from_utf8(body.into()).unwrap(), @r#"{"generated_at":"2026-03-02T12:00:03.000Z","credentials":[{"credential":"a","result":"refreshed","cause":null,"token":{"age_seconds":3,"expires_at":"2026-03-03T12:00:00.000Z","scopes":null}},{"credential":"b","result":"failed","cause":"client_rejected","token":null}]}"#);
     }
 }

@@ -1,1 +1,334 @@
+//! Real bytes over real sockets, with limits of a fraction of a second.
 
+use axum::routing::{get, post};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::Notify;
+
+use super::*;
+
+const LIMITS: Limits = Limits {
+    connections: 4,
+    header_timeout: Duration::from_millis(200),
+    user_timeout: Duration::from_millis(300),
+    max_age: Duration::from_secs(60),
+    age_grace: Duration::from_millis(200),
+    drain_timeout: Duration::from_millis(400),
+};
+
+/// Longest time that anything may take here before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Running {
+    address: SocketAddr,
+    drain: CancellationToken,
+    server: JoinSet<usize>,
+    /// Told when a request has reached `/slow`.
+    reached: Arc<Notify>,
+    /// Lets one request to `/slow` go on.
+    go: Arc<Notify>,
+}
+
+impl Running {
+    async fn with(limits: Limits) -> Self {
+        let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (told, waited) = (Arc::clone(&reached), Arc::clone(&go));
+        let slow = move || async move {
+            told.notify_one();
+            waited.notified().await;
+            "done"
+        };
+        let peer = |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() };
+        let router = Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route("/big", get(|| async { vec![b'x'; 64 * 1024 * 1024] }))
+            .route("/peer", get(peer))
+            .route("/slow", get(slow))
+            .route("/post", post(|| async { "posted" }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let drain = CancellationToken::new();
+        let mut server = JoinSet::new();
+        server.spawn(run(listener, router, limits, drain.clone()));
+        Self {
+            address,
+            drain,
+            server,
+            reached,
+            go,
+        }
+    }
+
+    async fn start() -> Self {
+        Self::with(LIMITS).await
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends `bytes` and reads until the server closes.
+    async fn exchange(&self, bytes: &str) -> String {
+        let mut stream = self.connect().await;
+        // The server may have refused before all was sent.
+        let _sent = stream.write_all(bytes.as_bytes()).await;
+        rest(&mut stream).await
+    }
+
+    async fn ended(mut self) -> usize {
+        let ended = timeout(PATIENCE, self.server.join_next()).await;
+        ended.unwrap().unwrap().unwrap()
+    }
+}
+
+/// Everything until the end of the connection, or until it breaks.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    let read = async {
+        let mut part = [0; 4096];
+        while let Ok(length @ 1..) = stream.read(&mut part).await {
+            all.extend_from_slice(&part[..length]);
+        }
+    };
+    timeout(PATIENCE, read).await.expect("the server closes");
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[tokio::test]
+async fn silent_and_slow_connections_are_closed() {
+    let running = Running::start().await;
+    for bytes in ["", "G", "GET / HTTP/1.1\r\nHost: a\r\n", GET] {
+        let answer = running.exchange(bytes).await;
+        assert_eq!(
+            answer.starts_with("HTTP/1.1 200"),
+            bytes == GET,
+            "{bytes}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_trickling_head_is_no_progress() {
+    let running = Running::start().await;
+    let mut stream = running.connect().await;
+    let trickle = async {
+        while stream.write_all(b"a").await.is_ok() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, trickle).await.expect("the server closes");
+}
+
+#[tokio::test]
+async fn heads_have_limits() {
+    let running = Running::start().await;
+    let long = format!(
+        "GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
+        "x".repeat(20_000)
+    );
+    assert!(running.exchange(&long).await.starts_with("HTTP/1.1 431"));
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(70_000));
+    let answer = running.exchange(&long).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 414") || answer.starts_with("HTTP/1.1 431"),
+        "{answer}"
+    );
+    for (headers, status) in [(63, 200), (64, 431)] {
+        let many: String = (0..headers).map(|n| format!("X-{n}: y\r\n")).collect();
+        let answer = running
+            .exchange(&format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n"))
+            .await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{headers}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_http_1_is_refused() {
+    let running = Running::start().await;
+    for bytes in [
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        "\u{16}\u{3}\u{1}\0\u{5}hello",
+        "no request at all\r\n\r\n",
+    ] {
+        let answer = running.exchange(bytes).await;
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 400"),
+            "{bytes:?}: {answer}"
+        );
+    }
+}
+
+/// Whatever the framing says, nothing that follows a body is taken for a request: the router of
+/// the service closes the connection, see `edge`.
+#[tokio::test]
+async fn nothing_is_smuggled_behind_a_body() {
+    let app = crate::http::examples::Stage::live(crate::http::examples::passing());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let drain = CancellationToken::new();
+    let mut server = JoinSet::new();
+    server.spawn(run(listener, crate::http::router(app.app), LIMITS, drain));
+    let framing = "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n";
+    for framing in [
+        framing,
+        "Transfer-Encoding: chunked\r\n",
+        "Content-Length: 5\r\n",
+    ] {
+        let first = format!("GET /livez HTTP/1.1\r\nHost: a\r\n{framing}\r\n0\r\n\r\n");
+        let second = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(format!("{first}{second}").as_bytes())
+            .await
+            .unwrap();
+        let answer = rest(&mut stream).await;
+        assert_eq!(
+            answer.matches("HTTP/1.1 ").count(),
+            1,
+            "{framing}: {answer}"
+        );
+        assert!(answer.contains("connection: close"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_pipelined_requests_are_answered_in_order() {
+    let running = Running::start().await;
+    let answers = running.exchange(&GET.repeat(100)).await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 100);
+    assert!(!answers.to_lowercase().contains("\r\nserver:"));
+}
+
+#[tokio::test]
+async fn handlers_learn_the_peer() {
+    let running = Running::start().await;
+    let mut stream = running.connect().await;
+    let peer = stream.local_addr().unwrap().to_string();
+    stream
+        .write_all(b"GET /peer HTTP/1.0\r\n\r\n")
+        .await
+        .unwrap();
+    assert!(rest(&mut stream).await.ends_with(&peer));
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_peer_that_never_reads_is_given_up() {
+    let limits = Limits {
+        connections: 1,
+        ..LIMITS
+    };
+    let running = Running::with(limits).await;
+    let mut greedy = running.connect().await;
+    greedy
+        .write_all(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    // The only slot is free again once the kernel has given the first peer up.
+    assert!(running.exchange(GET).await.starts_with("HTTP/1.1 200"));
+    assert!(rest(&mut greedy).await.len() < 64 * 1024 * 1024);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_a_slot() {
+    let limits = Limits {
+        connections: 2,
+        header_timeout: Duration::from_secs(60),
+        ..LIMITS
+    };
+    let running = Running::with(limits).await;
+    let first = running.connect().await;
+    let _second = running.connect().await;
+    let mut third = running.connect().await;
+    third.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let early = timeout(Duration::from_millis(100), third.readable()).await;
+    assert!(early.is_err(), "the third is not served yet");
+    drop(first);
+    assert!(rest(&mut third).await.starts_with("HTTP/1.0 200"));
+}
+
+#[tokio::test]
+async fn an_old_connection_takes_no_more_requests() {
+    let limits = Limits {
+        header_timeout: Duration::from_secs(60),
+        max_age: Duration::from_millis(100),
+        ..LIMITS
+    };
+    let running = Running::with(limits).await;
+    assert!(running.exchange(GET).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(
+        running.exchange("GET / HT").await,
+        "",
+        "cut after the grace"
+    );
+}
+
+#[tokio::test]
+async fn draining_ends_idle_connections_at_once_and_accepts_no_new_one() {
+    let limits = Limits {
+        header_timeout: Duration::from_secs(60),
+        drain_timeout: PATIENCE,
+        ..LIMITS
+    };
+    let running = Running::with(limits).await;
+    let mut silent = running.connect().await;
+    let mut idle = running.connect().await;
+    idle.write_all(GET.as_bytes()).await.unwrap();
+    idle.readable().await.unwrap();
+    running.drain.cancel();
+    let address = running.address;
+    assert_eq!(running.ended().await, 0);
+    assert_eq!(rest(&mut silent).await, "");
+    assert!(rest(&mut idle).await.starts_with("HTTP/1.1 200"));
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn draining_finishes_a_request_in_flight() {
+    let limits = Limits {
+        drain_timeout: PATIENCE,
+        ..LIMITS
+    };
+    let running = Running::with(limits).await;
+    let mut stream = running.connect().await;
+    let ask = format!("{}{GET}", GET.replace(" / ", " /slow "));
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    running.reached.notified().await;
+    running.drain.cancel();
+    sleep(Duration::from_millis(50)).await;
+    running.go.notify_one();
+    let answer = rest(&mut stream).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"),
+        "{answer}"
+    );
+    assert!(answer.contains("connection: close"), "{answer}");
+    assert_eq!(running.ended().await, 0);
+}
+
+#[tokio::test]
+async fn draining_cuts_what_never_ends() {
+    let limits = Limits {
+        header_timeout: Duration::from_secs(60),
+        ..LIMITS
+    };
+    let running = Running::with(limits).await;
+    let mut partial = running.connect().await;
+    partial.write_all(b"GET / HT").await.unwrap();
+    let mut stuck = running.connect().await;
+    stuck
+        .write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    running.reached.notified().await;
+    running.drain.cancel();
+    assert_eq!(running.ended().await, 2);
+    assert_eq!(rest(&mut stuck).await, "");
+}

@@ -1,1 +1,75 @@
+use super::*;
+use crate::http::examples::{after, failing, hostile, mixed, passing, warning};
+use crate::http::wire;
+use crate::snapshot::Snapshot;
 
+fn text(snapshot: &Snapshot, seconds: u64) -> String {
+    render(&wire::report(snapshot, after(seconds), None), false)
+}
+
+#[test]
+fn good() {
+    insta::assert_snapshot!(text(&passing(), 95));
+}
+
+#[test]
+fn forbidden() {
+    insta::assert_snapshot!(text(&failing(), 95));
+}
+
+#[test]
+fn outage() {
+    insta::assert_snapshot!(text(&warning(), 95));
+}
+
+#[test]
+fn several_are_counted_and_the_worst_comes_first() {
+    let text = text(&mixed(), 95);
+    assert!(text.starts_with("4 checks: 1 fail, 1 unknown, 1 warn, 1 pass\n\n✗ prod-eu"));
+    assert!(text.contains("\n? test-jp  GET /api/v2/routing/queues  not examined yet\n"));
+}
+
+#[test]
+fn lines_are_short_unless_a_request_is_long() {
+    for line in text(&mixed(), 95).lines() {
+        let long = line.chars().count() > 88;
+        assert!(!long || line.contains("https://"), "{line}");
+        assert_eq!(line, line.trim_end());
+    }
+}
+
+#[test]
+fn a_stale_result_is_called_stale() {
+    let text = text(&failing(), 60 + 101);
+    assert!(text.starts_with("! prod-eu"), "{text}");
+    assert!(text.contains("Stale: the last probe ended 1 min ago"));
+}
+
+#[test]
+fn nothing_from_outside_reaches_the_terminal() {
+    let text = text(&hostile(), 95);
+    let control = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!text.contains(control), "{text:?}");
+}
+
+#[test]
+fn colours_are_added_and_change_nothing_else() {
+    let failing = failing();
+    let report = wire::report(&failing, after(95), None);
+    let coloured = render(&report, true);
+    assert!(coloured.starts_with("\x1b[1;31m✗\x1b[0m"));
+    let mut bare = coloured;
+    for code in [
+        "\x1b[1;31m",
+        "\x1b[1;33m",
+        "\x1b[1;32m",
+        "\x1b[1m",
+        "\x1b[2m",
+        "\x1b[0m",
+    ] {
+        bare = bare.replace(code, "");
+    }
+    // Colour codes keep the spaces inside them from being trimmed; nothing else differs.
+    let trimmed: Vec<_> = bare.lines().map(str::trim_end).collect();
+    assert_eq!(trimmed.join("\n"), render(&report, false).trim_end());
+}

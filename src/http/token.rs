@@ -165,8 +165,8 @@ mod tests {
     use crate::evidence::TokenFacts;
     use crate::http::examples::{after, name};
 
-    fn minted() -> Result<Refreshed, Declined> {
-        Ok(Refreshed {
+    fn minted() -> Refreshed {
+        Refreshed {
             credential: name("a"),
             result: Ok(TokenFacts {
                 generation: 2,
@@ -174,14 +174,14 @@ mod tests {
                 expires_at: Some(after(86_400).wall),
                 scopes: None,
             }),
-        })
+        }
     }
 
-    fn failed() -> Result<Refreshed, Declined> {
-        Ok(Refreshed {
+    fn failed() -> Refreshed {
+        Refreshed {
             credential: name("a"),
             result: Err(Outcome::ClientRejected),
-        })
+        }
     }
 
     fn kind(results: Vec<Result<Refreshed, Declined>>) -> Option<Kind> {
@@ -195,9 +195,9 @@ mod tests {
     fn one_new_token_makes_a_good_answer() {
         let soon = || Err(Declined::TooSoon(Duration::from_secs(9)));
         assert_eq!(kind(vec![]), None);
-        assert_eq!(kind(vec![minted()]), None);
-        assert_eq!(kind(vec![failed(), soon(), minted()]), None);
-        assert_eq!(kind(vec![soon(), failed()]), Some(Kind::RefreshFailed));
+        assert_eq!(kind(vec![Ok(minted())]), None);
+        assert_eq!(kind(vec![Ok(failed()), soon(), Ok(minted())]), None);
+        assert_eq!(kind(vec![soon(), Ok(failed())]), Some(Kind::RefreshFailed));
         let given = Err(Declined::NotRefreshable);
         assert_eq!(kind(vec![given.clone(), soon()]), Some(Kind::TooSoon));
         assert_eq!(kind(vec![given.clone()]), Some(Kind::NotRefreshable));
@@ -213,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_answer_holds_facts_and_no_token() {
-        let attempts = [(name("a"), minted()), (name("b"), failed())];
+        let attempts = [(name("a"), Ok(minted())), (name("b"), Ok(failed()))];
         let response = answer(&attempts, after(3)).unwrap();
         let body = axum::body::to_bytes(response.into_body(), 4096)
             .await

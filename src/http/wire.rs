@@ -256,12 +256,12 @@ fn entry<'a>(
 
 /// A diagnosis and the verdict about it.
 #[must_use]
-pub fn examined<'a>(
-    diagnosis: &'a Diagnosis,
+pub fn examined(
+    diagnosis: &Diagnosis,
     verdict: Verdict,
     since: Option<Timestamp>,
     now: Moment,
-) -> Entry<'a> {
+) -> Entry<'_> {
     Entry {
         target: diagnosis.target.as_str(),
         operation: diagnosis.operation.label(),

@@ -227,6 +227,10 @@ async fn no_more_requests_wait_than_there_is_room_for() {
     assert_eq!(get("/diagnose").of(&router).await.status, 200);
 }
 
+async fn bug() {
+    panic!("told by a test")
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_an_answer() {
     let app = Stage::new(passing()).await.app;
@@ -235,9 +239,6 @@ async fn a_panic_is_an_answer() {
         health: health::Cache::default(),
         waiting: Semaphore::new(1),
     });
-    async fn bug() {
-        panic!("told by a test")
-    }
     let handlers = finished(axum::routing::get(bug), Route::Other, &shared);
     let router = Router::new().route("/bug", handlers).with_state(shared);
     let got = get("/bug").of(&router).await;

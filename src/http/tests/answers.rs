@@ -98,12 +98,12 @@ async fn a_result_that_grows_stale_changes_the_cached_answer() {
     stage.app.clock.sleep_until(after(160).elapsed).await;
     assert_eq!(get("/health").of(&router).await.body, first.body);
     tokio::time::sleep(Duration::from_millis(2)).await;
-    let stale = get("/health").of(&router).await;
-    assert_eq!(stale.json()["status"], "warn");
-    assert_eq!(stale.json()["output"], "stale: no result for too long");
+    let old = get("/health").of(&router).await;
+    assert_eq!(old.json()["status"], "warn");
+    assert_eq!(old.json()["output"], "stale: no result for too long");
 
     stage.snapshots.send(Arc::new(failing())).unwrap();
-    assert_ne!(get("/health").of(&router).await.body, stale.body);
+    assert_ne!(get("/health").of(&router).await.body, old.body);
 }
 
 #[tokio::test(start_paused = true)]

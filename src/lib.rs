@@ -16,3 +16,7 @@ pub mod snapshot;
 pub mod metrics;
 pub mod monitor;
 pub mod http;
+pub mod telemetry;
+pub mod app;
+pub mod demo;
+pub mod cli;

@@ -1,3 +1,7 @@
 //! The `why403` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    why403::cli::run()
+}

@@ -342,8 +342,8 @@ impl Stage {
         let clock = Clock::simulated(noon());
         let (snapshots, receiver) = watch::channel(Arc::new(snapshot));
         let app = AppState {
-            monitor: Monitor::new(receiver),
-            metrics: Arc::new(Metrics),
+            monitor: Monitor::ended(receiver, clock.clone()),
+            metrics: Arc::new(Metrics::new(&[], &[]).unwrap()),
             clock,
             server: Arc::new(server()),
             stopping: CancellationToken::new(),

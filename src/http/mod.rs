@@ -20,7 +20,6 @@ mod process;
 mod query;
 mod server;
 pub mod text;
-mod title;
 mod token;
 pub mod wire;
 
@@ -165,7 +164,7 @@ fn finished(
 /// `GET /metrics`
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     let app = &shared.app;
-    let body = app.metrics.render(&app.monitor.snapshot(), app.clock.now());
+    let body = app.metrics.render(&app.monitor.snapshot());
     with_type(body, "text/plain; version=0.0.4; charset=utf-8")
 }
 

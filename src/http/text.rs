@@ -6,6 +6,7 @@ mod sheet;
 
 use super::age::{clock_time, relative, span};
 use super::wire::{Answer, Entry, Line, Missing, Queues, Remedy, Report, Time, Token};
+use crate::diagnosis::Explanation;
 use crate::health::Status;
 use sheet::{Ink, Sheet, plain};
 
@@ -29,6 +30,39 @@ pub fn render(report: &Report<'_>, color: bool) -> String {
         sheet.line("Nothing is watched.");
     }
     sheet.finish()
+}
+
+/// What a word is, as text of at most 88 columns, with ANSI colours if `color`.
+#[must_use]
+pub fn explanations(found: &[Explanation], color: bool) -> String {
+    let mut sheet = Sheet::new(color);
+    for (number, explanation) in found.iter().enumerate() {
+        if number > 0 {
+            sheet.gap();
+        }
+        explain(&mut sheet, explanation);
+    }
+    sheet.finish()
+}
+
+fn explain(sheet: &mut Sheet, explanation: &Explanation) {
+    let word = sheet.ink(Ink::Strong, &explanation.word);
+    sheet.line(&format!("{word}  ({})", explanation.kind));
+    sheet.paragraph(2, &format!("{}.", explanation.title.trim_end_matches('.')));
+    for paragraph in &explanation.paragraphs {
+        sheet.gap();
+        sheet.paragraph(2, paragraph);
+    }
+    if !explanation.steps.is_empty() {
+        sheet.gap();
+    }
+    for (number, step) in explanation.steps.iter().enumerate() {
+        sheet.hanging(&format!("  {}.", number + 1), step);
+    }
+    if !explanation.see_also.is_empty() {
+        sheet.gap();
+        sheet.field("See also", &explanation.see_also.join(", "));
+    }
 }
 
 /// How many checks have which status.

@@ -6,7 +6,6 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::title;
 use crate::clock::Moment;
 use crate::diagnosis::{self, Diagnosis};
 use crate::evidence::{Identity, TokenFacts};
@@ -269,7 +268,7 @@ pub fn examined(
         outcome: Some(diagnosis.finding.outcome().slug()),
         cause: diagnosis.finding.cause(),
         confidence: Some(diagnosis.confidence.as_str()),
-        title: title::of(diagnosis.finding),
+        title: diagnosis::entry(diagnosis.finding).title,
         summary: &diagnosis.summary,
         since: since.map(Time),
         examined_at: Some(Time(diagnosis.examined_at)),

@@ -72,10 +72,30 @@ pub struct Refreshed {
 /// A request for a fresh examination; the answer is the snapshot that holds it.
 type Request = oneshot::Sender<Result<Arc<Snapshot>, Declined>>;
 
+/// How the first round of probes begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Spread, so that a fleet does not burst.
+    Spread,
+    /// All targets at once, as far as `probe.max_in_flight` allows: somebody waits for it.
+    AtOnce,
+}
+
+impl Pace {
+    /// The number of things to start that [`Schedule::first`] spreads.
+    fn spread_over(self, count: usize) -> usize {
+        match self {
+            Self::Spread => count,
+            Self::AtOnce => 1,
+        }
+    }
+}
+
 /// Starts watching: every task lives in `tasks` and ends when `stop` is cancelled.
 #[must_use]
 pub fn start(
     config: &Config,
+    pace: Pace,
     upstream: &Upstream,
     clock: &Clock,
     metrics: &Arc<Metrics>,
@@ -98,7 +118,7 @@ pub fn start(
         attempts,
         random: fastrand::f64,
     };
-    let tokens = start_minters(config, &setup, tasks, stop);
+    let tokens = start_minters(config, pace, &setup, tasks, stop);
     let (reports, received) = mpsc::channel(REPORTS);
     let (recorder, snapshots) = Recorder::new(
         config,
@@ -118,7 +138,7 @@ pub fn start(
             index,
             target: target.clone(),
             schedule: Schedule::new(target.name.as_str(), target.interval, config.probe.jitter),
-            fleet: config.targets.len(),
+            fleet: pace.spread_over(config.targets.len()),
             tokens: tokens.clone(),
             prober: Prober::new(upstream.clone(), clock.clone()),
             clock: clock.clone(),
@@ -141,6 +161,7 @@ pub fn start(
 
 fn start_minters(
     config: &Config,
+    pace: Pace,
     setup: &Setup,
     tasks: &mut JoinSet<&'static str>,
     stop: &CancellationToken,
@@ -155,8 +176,8 @@ fn start_minters(
         }
     }
     let minute = Duration::from_mins(1);
-    let count = credentials.len();
-    let mut tokens = HashMap::with_capacity(count);
+    let count = pace.spread_over(credentials.len());
+    let mut tokens = HashMap::with_capacity(credentials.len());
     for credential in credentials {
         let delay = Schedule::new(credential.name.as_str(), minute, 0.0).first(count);
         let (minter, handle) = Minter::new(Arc::clone(credential), setup.clone(), delay);
@@ -185,6 +206,25 @@ fn supervise(
 }
 
 impl Monitor {
+    /// A watch that shows what a test publishes; its tasks have ended already.
+    #[cfg(test)]
+    pub(crate) fn ended(snapshots: channel::Receiver<Arc<Snapshot>>, clock: Clock) -> Self {
+        let ended = |name: &Name| (name.clone(), mpsc::channel(1).0);
+        let names: Vec<Name> = snapshots
+            .borrow()
+            .targets
+            .iter()
+            .map(|t| t.name.clone())
+            .collect();
+        Self {
+            snapshots,
+            examinations: Arc::new(names.iter().map(ended).collect()),
+            tokens: Arc::default(),
+            forced: Arc::default(),
+            clock,
+        }
+    }
+
     /// The latest snapshot.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {

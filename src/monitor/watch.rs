@@ -22,7 +22,7 @@ pub(super) struct Watch {
     pub(super) index: usize,
     pub(super) target: Target,
     pub(super) schedule: Schedule,
-    /// How many targets there are.
+    /// Over how many targets the first round is spread.
     pub(super) fleet: usize,
     pub(super) tokens: Tokens,
     pub(super) prober: Prober,

@@ -45,7 +45,7 @@ fn the_page_says_what_matters_in_words() {
     let html = render(&mixed(), after(90), &ALL).unwrap();
     for part in [
         "<title>✗ Access fails on 1 of 4 checks · why403</title>",
-        "A permission is missing",
+        "No role of the caller carries the permission",
         "403 missing_permission",
         "routing:queue:view",
         "Not examined yet",

@@ -1,0 +1,175 @@
+//! The composition root: puts the parts together, owns every task, and stops them in order.
+//!
+//! A task that ends before it is told to is fatal: a monitor whose loop died and still answers
+//! 200 would be the worst failure of all.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::{self, AppState};
+use crate::metrics::Metrics;
+use crate::monitor::{self, Monitor, Pace};
+use crate::snapshot::Snapshot;
+use crate::target::Name;
+use crate::upstream::Upstream;
+
+/// What asks the service to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopSignal {
+    /// An orchestrator: go on serving until its endpoints have changed.
+    Terminate,
+    /// A person at a terminal: stop now.
+    Interrupt,
+}
+
+/// The running parts, before they are served.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    clock: Clock,
+    monitor: Monitor,
+    metrics: Arc<Metrics>,
+    tasks: JoinSet<&'static str>,
+    stop: CancellationToken,
+}
+
+impl App {
+    /// Starts watching what the configuration names.
+    ///
+    /// # Errors
+    /// When the HTTP client or the metrics cannot be set up.
+    pub fn start(config: Config, clock: Clock, pace: Pace) -> Result<Self> {
+        let names: Vec<Name> = config
+            .targets
+            .iter()
+            .map(|target| target.name.clone())
+            .collect();
+        let mut credentials: Vec<Name> = config
+            .targets
+            .iter()
+            .map(|target| target.credential.name.clone())
+            .collect();
+        credentials.sort();
+        credentials.dedup();
+        let metrics =
+            Arc::new(Metrics::new(&names, &credentials).context("cannot set up metrics")?);
+        let upstream = Upstream::new(&config.network, config.probe.connect_timeout, clock.clone())?;
+        let mut tasks = JoinSet::new();
+        let stop = CancellationToken::new();
+        let monitor = monitor::start(
+            &config, pace, &upstream, &clock, &metrics, &mut tasks, &stop,
+        );
+        Ok(Self {
+            config,
+            clock,
+            monitor,
+            metrics,
+            tasks,
+            stop,
+        })
+    }
+
+    /// The running watch.
+    #[must_use]
+    pub fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// Waits until every target has been probed once, then stops.
+    pub async fn first_round(mut self) -> Arc<Snapshot> {
+        let mut snapshots = self.monitor.subscribe();
+        let over = snapshots.wait_for(|snapshot| snapshot.first_round_is_over());
+        let snapshot = match over.await {
+            Ok(snapshot) => Arc::clone(&snapshot),
+            Err(_) => self.monitor.snapshot(),
+        };
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        snapshot
+    }
+
+    /// Serves HTTP on `listener` until a signal arrives, then drains; a second signal ends at once.
+    ///
+    /// # Errors
+    /// When a task ends early, which is a defect.
+    pub async fn serve(
+        mut self,
+        listener: TcpListener,
+        mut signals: mpsc::Receiver<StopSignal>,
+    ) -> Result<()> {
+        let stopping = CancellationToken::new();
+        let drain = CancellationToken::new();
+        let state = AppState {
+            monitor: self.monitor.clone(),
+            metrics: Arc::clone(&self.metrics),
+            clock: self.clock.clone(),
+            server: Arc::new(self.config.server.clone()),
+            stopping: stopping.clone(),
+        };
+        let mut server = JoinSet::new();
+        let limits = self.config.server.clone();
+        let router = http::router(state);
+        let draining = drain.clone();
+        server.spawn(async move { http::serve(listener, router, &limits, draining).await });
+        let signal = tokio::select! {
+            Some(signal) = signals.recv() => signal,
+            Some(ended) = self.tasks.join_next() => return early(ended),
+            Some(_) = server.join_next() => bail!("the HTTP server ended early"),
+        };
+        stopping.cancel();
+        let stop = self.stop.clone();
+        let delay = match signal {
+            StopSignal::Terminate => self.config.server.shutdown_delay,
+            StopSignal::Interrupt => Duration::ZERO,
+        };
+        tracing::info!(
+            delay_seconds = delay.as_secs(),
+            "stopping: still serving, no longer ready"
+        );
+        let orderly = async {
+            tokio::time::sleep(delay).await;
+            drain.cancel();
+            if let Some(Ok(cut)) = server.join_next().await
+                && cut > 0
+            {
+                tracing::warn!(
+                    connections = cut,
+                    "{cut} connections were cut at the drain deadline"
+                );
+            }
+            stop.cancel();
+            while self.tasks.join_next().await.is_some() {}
+        };
+        tokio::select! {
+            () = orderly => tracing::info!("stopped"),
+            Some(_) = signals.recv() => tracing::warn!("stopped at once by a second signal"),
+        }
+        Ok(())
+    }
+}
+
+fn early(ended: Result<&'static str, tokio::task::JoinError>) -> Result<()> {
+    match ended {
+        Ok(name) => bail!("the {name} task ended early"),
+        Err(error) => Err(error).context("a task panicked"),
+    }
+}
+
+/// Binds the listener.
+///
+/// # Errors
+/// Says which address, why, and what to do.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; choose another address with --listen or server.listen")
+    })
+}

@@ -1,0 +1,129 @@
+//! `why403 diagnose`: ask once, say what was found, and end with a status that scripts can use.
+
+use std::process::ExitCode;
+
+use super::args::{Diagnose, Format, Global};
+use super::output::{Progress, complain, say, wants_color};
+use super::{MISUSED, Misuse, REFUSED, UNKNOWN, Workers, block_on, load, sources};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{Config, Environment, LogLevel, Sources};
+use crate::diagnosis::{Class, Finding, Outcome};
+use crate::http::{text, wire};
+use crate::monitor::Pace;
+use crate::snapshot::Snapshot;
+use crate::telemetry;
+
+/// Asks once.
+pub(super) fn run(global: &Global, options: &Diagnose, environment: Environment) -> ExitCode {
+    let color = wants_color(&environment);
+    let directives = environment.get("RUST_LOG").map(str::to_owned);
+    let sources = with_flags(sources(global, environment), options);
+    let mut config = match load(&sources) {
+        Ok(loaded) => loaded.config,
+        Err(status) => return status,
+    };
+    if let Err(unknown) = choose(&mut config, &options.targets) {
+        complain(&format!("error: {unknown}"));
+        return ExitCode::from(MISUSED);
+    }
+    // The answer is the message; only what is asked for by RUST_LOG is logged beside it.
+    config.log.level = LogLevel::Error;
+    telemetry::init(config.log, directives.as_deref());
+    // One result has to settle the verdict: there is no second one to wait for.
+    (config.probe.fall, config.probe.rise) = (1, 1);
+    let format = options.format;
+    block_on(Workers::One, async move {
+        let clock = Clock::system();
+        let progress = Progress::show(&asking(&config));
+        let app = App::start(config, clock.clone(), Pace::AtOnce)
+            .map_err(|error| Misuse(format!("{error:#}")))?;
+        let snapshot = app.first_round().await;
+        drop(progress);
+        let report = wire::report(&snapshot, clock.now(), None);
+        match format {
+            Format::Text => say(&text::render(&report, color)),
+            Format::Json => say(&format!("{}\n", serde_json::to_string_pretty(&report)?)),
+        }
+        Ok(ExitCode::from(status(&snapshot)))
+    })
+}
+
+fn with_flags(mut sources: Sources, options: &Diagnose) -> Sources {
+    let flags = [
+        ("genesys.region", &options.region),
+        ("genesys.base_url", &options.base_url),
+        ("genesys.login_url", &options.login_url),
+        ("probe.timeout", &options.timeout),
+    ];
+    let given = flags
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)));
+    sources.overrides.extend(given);
+    sources
+}
+
+/// Keeps the targets that were named; all when none was.
+fn choose(config: &mut Config, names: &[String]) -> Result<(), String> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let known: Vec<_> = config
+        .targets
+        .iter()
+        .map(|target| target.name.to_string())
+        .collect();
+    let unknown: Vec<_> = names.iter().filter(|name| !known.contains(name)).collect();
+    if !unknown.is_empty() {
+        let shown = known
+            .iter()
+            .take(20)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(format!(
+            "no target is called {unknown:?}; configured are: {shown}"
+        ));
+    }
+    config
+        .targets
+        .retain(|target| names.iter().any(|name| name == target.name.as_str()));
+    Ok(())
+}
+
+fn asking(config: &Config) -> String {
+    match config.targets.as_slice() {
+        [one] => format!("asking {} …", one.api.host_str().unwrap_or_default()),
+        many => format!("asking {} targets …", many.len()),
+    }
+}
+
+/// The exit status: a refusal outranks what could not be told, and that outranks success.
+fn status(snapshot: &Snapshot) -> u8 {
+    let statuses = snapshot
+        .targets
+        .iter()
+        .flat_map(|target| &target.checks)
+        .map(|check| {
+            check
+                .diagnosis
+                .as_ref()
+                .map_or(UNKNOWN, |diagnosis| status_of(diagnosis.finding))
+        });
+    let rank = |status: &u8| match *status {
+        REFUSED => 2,
+        UNKNOWN => 1,
+        _ => 0,
+    };
+    statuses.max_by_key(rank).unwrap_or(UNKNOWN)
+}
+
+fn status_of(finding: Finding) -> u8 {
+    match finding.outcome().class() {
+        None if finding.outcome() == Outcome::Forbidden => REFUSED,
+        // Access works, also when less is visible than should be; the text says it loudly.
+        None | Some(Class::Visibility) => 0,
+        Some(Class::Unauthorized | Class::Credentials | Class::Misconfigured) => REFUSED,
+        Some(Class::Throttled | Class::Upstream | Class::Network | Class::Unreadable) => UNKNOWN,
+    }
+}

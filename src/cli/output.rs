@@ -1,0 +1,57 @@
+//! Writing to the terminal without minding whether anybody still reads.
+
+use std::io::{IsTerminal, Write};
+
+use crate::config::Environment;
+
+/// Writes to standard output; a closed pipe is nobody's error.
+pub(super) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .unwrap_or_default();
+}
+
+/// Writes a line to standard error.
+pub(super) fn complain(text: &str) {
+    let mut err = std::io::stderr().lock();
+    writeln!(err, "{}", text.trim_end()).unwrap_or_default();
+}
+
+/// Whether standard output shows colours: on a terminal, unless `NO_COLOR` is set.
+pub(super) fn wants_color(environment: &Environment) -> bool {
+    let refused = environment
+        .get("NO_COLOR")
+        .is_some_and(|value| !value.is_empty());
+    std::io::stdout().is_terminal() && !refused
+}
+
+/// A line on a terminal that tells what is going on, and goes away when dropped.
+pub(super) struct Progress {
+    shown: bool,
+}
+
+impl Progress {
+    /// Shows `text` when standard error is a terminal.
+    pub(super) fn show(text: &str) -> Self {
+        let mut err = std::io::stderr().lock();
+        let shown = err.is_terminal();
+        if shown {
+            write!(err, "{text}")
+                .and_then(|()| err.flush())
+                .unwrap_or_default();
+        }
+        Self { shown }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            let mut err = std::io::stderr().lock();
+            write!(err, "\r\u{1b}[2K")
+                .and_then(|()| err.flush())
+                .unwrap_or_default();
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `why403 serve` and `why403 demo`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use tokio::task::JoinSet;
+
+use super::args::{Demo, Global, Serve};
+use super::output::say;
+use super::{Misuse, Workers, block_on, load, signals, sources};
+use crate::app::{self, App};
+use crate::clock::Clock;
+use crate::config::{Config, Environment};
+use crate::demo;
+use crate::monitor::Pace;
+use crate::telemetry;
+
+/// Watches until a signal arrives.
+pub(super) fn serve(global: &Global, options: &Serve, environment: Environment) -> ExitCode {
+    let directives = environment.get("RUST_LOG").map(str::to_owned);
+    let mut sources = sources(global, environment);
+    if let Some(listen) = &options.listen {
+        sources
+            .overrides
+            .push(("server.listen".to_owned(), listen.clone()));
+    }
+    let loaded = match load(&sources) {
+        Ok(loaded) => loaded,
+        Err(status) => return status,
+    };
+    telemetry::init(loaded.config.log, directives.as_deref());
+    block_on(Workers::PerCore, run(loaded.config))
+}
+
+async fn run(config: Config) -> Result<ExitCode> {
+    let mut tasks = JoinSet::new();
+    // Before anything waits: a stop signal during start must be obeyed.
+    let signals = signals::install(&mut tasks)?;
+    let listener = app::bind(config.server.listen)
+        .await
+        .map_err(|error| Misuse(format!("{error:#}")))?;
+    let address = listener.local_addr()?;
+    let count = config.targets.len();
+    let app = App::start(config, Clock::system(), Pace::Spread)
+        .map_err(|error| Misuse(format!("{error:#}")))?;
+    tracing::info!(%address, targets = count, "watching {count} targets, listening on {address}");
+    app.serve(listener, signals).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Plays the demonstration.
+pub(super) fn demo(options: &Demo) -> ExitCode {
+    let listen = options.listen;
+    let once = options.once;
+    block_on(Workers::PerCore, async move {
+        let mut tasks = JoinSet::new();
+        let signals = signals::install(&mut tasks)?;
+        demo::run(listen, once, signals, &mut |text| say(&format!("{text}\n"))).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}

@@ -1,0 +1,52 @@
+//! Signals of the operating system.
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::app::StopSignal;
+
+/// Installs the handlers; each SIGTERM or SIGINT becomes a message while `tasks` lives.
+///
+/// Handlers are installed before this returns: a process that is PID 1 ignores signals that it
+/// does not handle.
+///
+/// # Errors
+/// When the operating system refuses a handler.
+#[cfg(unix)]
+pub(super) fn install(tasks: &mut JoinSet<()>) -> std::io::Result<mpsc::Receiver<StopSignal>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (sender, receiver) = mpsc::channel(2);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tasks.spawn(async move {
+        loop {
+            let signal = tokio::select! {
+                Some(()) = terminate.recv() => StopSignal::Terminate,
+                Some(()) = interrupt.recv() => StopSignal::Interrupt,
+                else => return,
+            };
+            if sender.send(signal).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// Installs the handler; each Ctrl-C becomes a message while `tasks` lives.
+///
+/// # Errors
+/// Never on this platform.
+#[cfg(not(unix))]
+pub(super) fn install(tasks: &mut JoinSet<()>) -> std::io::Result<mpsc::Receiver<StopSignal>> {
+    let (sender, receiver) = mpsc::channel(2);
+    tasks.spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if sender.send(StopSignal::Interrupt).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}

@@ -1,0 +1,262 @@
+//! The demonstration: simulator and service on loopback, and a short day that breaks and mends
+//! access while somebody watches.
+//!
+//! Nothing is configured and nothing but loopback is called. The service is the real one; only
+//! its clock runs faster, a probe every two seconds.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, StopSignal};
+use crate::clock::Clock;
+use crate::config::{self, Config, Environment, Sources};
+use crate::diagnosis::{Diagnosis, Finding, Outcome};
+use crate::monitor::Pace;
+use crate::sim::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Simulator};
+use crate::snapshot::Snapshot;
+
+/// One turn of the day.
+#[derive(Debug)]
+struct Turn {
+    /// The simulator's scenario.
+    scenario: &'static str,
+    /// What happens, for whoever watches.
+    says: &'static str,
+    /// How long it lasts.
+    seconds: u64,
+}
+
+const DAY: &[Turn] = &[
+    turn("healthy", "Everything works.", 8),
+    turn(
+        "role-removed",
+        "An administrator removes the role that carried the permission.",
+        10,
+    ),
+    turn("healthy", "The role is granted again.", 8),
+    turn(
+        "division-refused",
+        "The role is granted, but not in the division asked for.",
+        8,
+    ),
+    turn("healthy", "The division is added.", 6),
+    turn(
+        "edge-block",
+        "A firewall in front of the platform begins to refuse.",
+        8,
+    ),
+    turn(
+        "token-rejected",
+        "The firewall is mended, but every token is revoked.",
+        8,
+    ),
+    turn("rate-limited", "Another process uses up the rate limit.", 6),
+    turn(
+        "queues-empty",
+        "The caller keeps the permission only where no queue is: status 200!",
+        8,
+    ),
+    turn("upstream-error", "The platform itself has an outage.", 8),
+    turn("healthy", "The day ends well.", 8),
+];
+
+const fn turn(scenario: &'static str, says: &'static str, seconds: u64) -> Turn {
+    Turn {
+        scenario,
+        says,
+        seconds,
+    }
+}
+
+/// Plays the demonstration until a signal arrives, or with `once` until the day is over.
+///
+/// `tell` receives what is meant for the person who watches, a piece at a time.
+///
+/// # Errors
+/// When no loopback port can be had, or a part of the service ends early.
+pub async fn run(
+    listen: SocketAddr,
+    once: bool,
+    mut signals: mpsc::Receiver<StopSignal>,
+    tell: &mut (dyn FnMut(&str) + Send),
+) -> Result<()> {
+    let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let upstream_address = upstream.local_addr()?;
+    let listener = match TcpListener::bind(listen).await {
+        Ok(listener) => listener,
+        // The usual port is taken, most likely by another demonstration.
+        Err(_) => TcpListener::bind((listen.ip(), 0)).await?,
+    };
+    let address = listener.local_addr()?;
+    let simulator = Simulator::new();
+    let over = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    let stopped = over.clone().cancelled_owned();
+    let serving = simulator.clone().run(upstream, stopped);
+    tasks.spawn(async move { serving.await.map_err(anyhow::Error::from) });
+    let app = App::start(
+        configuration(upstream_address)?,
+        Clock::system(),
+        Pace::AtOnce,
+    )?;
+    let snapshots = app.monitor().subscribe();
+    let (stop, stop_signals) = mpsc::channel(2);
+    tasks.spawn(app.serve(listener, stop_signals));
+    tell(&welcome(address, upstream_address));
+    let ended = tokio::select! {
+        () = play(&simulator, snapshots, once, tell) => Ok(()),
+        Some(_) = signals.recv() => Ok(()),
+        Some(early) = tasks.join_next() => early?,
+    };
+    tell("Stopping.");
+    stop.send(StopSignal::Interrupt).await.unwrap_or_default();
+    over.cancel();
+    let drained = async { while tasks.join_next().await.is_some() {} };
+    tokio::select! {
+        () = drained => {}
+        Some(_) = signals.recv() => {}
+    }
+    ended
+}
+
+/// The configuration of the demonstration, by the way that every configuration goes.
+fn configuration(upstream: SocketAddr) -> Result<Config> {
+    let variables = [
+        ("GENESYS_CLOUD_CLIENT_ID", DEMO_CLIENT_ID.to_owned()),
+        ("GENESYS_CLOUD_CLIENT_SECRET", DEMO_CLIENT_SECRET.to_owned()),
+        ("GENESYS_CLOUD_BASE_URL", format!("http://{upstream}")),
+        ("WHY403__PROBE__INTERVAL", "2s".to_owned()),
+        ("WHY403__PROBE__TIMEOUT", "1s".to_owned()),
+        ("WHY403__PROBE__CONNECT_TIMEOUT", "1s".to_owned()),
+    ];
+    let sources = Sources {
+        environment: Environment::from_pairs(variables),
+        ..Sources::default()
+    };
+    config::load(&sources)
+        .map(|loaded| loaded.config)
+        .map_err(|problems| anyhow::anyhow!("{problems}"))
+}
+
+/// Plays the day and tells what the service finds.
+async fn play(
+    simulator: &Simulator,
+    mut snapshots: watch::Receiver<std::sync::Arc<Snapshot>>,
+    once: bool,
+    tell: &mut (dyn FnMut(&str) + Send),
+) {
+    let mut told = None;
+    for turn in DAY {
+        if simulator.set_scenario(turn.scenario).is_err() {
+            continue;
+        }
+        tell(&format!("\n{}  ({})", turn.says, turn.scenario));
+        let length = Duration::from_secs(turn.seconds);
+        let follow = follow(&mut snapshots, &mut told, tell);
+        // The turn ends by time, whatever was seen.
+        tokio::time::timeout(length, follow)
+            .await
+            .unwrap_or_default();
+    }
+    if once {
+        return;
+    }
+    tell(
+        "\nThe day is over, the service goes on. Break it yourself with the PUT above; \
+         Ctrl-C ends the demonstration.",
+    );
+    follow(&mut snapshots, &mut told, tell).await;
+}
+
+/// Tells every change of finding, for ever.
+async fn follow(
+    snapshots: &mut watch::Receiver<std::sync::Arc<Snapshot>>,
+    told: &mut Option<Finding>,
+    tell: &mut (dyn FnMut(&str) + Send),
+) {
+    loop {
+        let found = snapshots
+            .borrow_and_update()
+            .targets
+            .first()
+            .and_then(|target| {
+                let check = target.checks.first()?;
+                check.diagnosis.clone()
+            });
+        if let Some(diagnosis) = found
+            && *told != Some(diagnosis.finding)
+        {
+            *told = Some(diagnosis.finding);
+            tell(&line(&diagnosis));
+        }
+        if snapshots.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
+
+fn line(diagnosis: &Diagnosis) -> String {
+    let time = diagnosis.examined_at.strftime("%H:%M:%S");
+    let status = diagnosis
+        .answer
+        .as_ref()
+        .map(|answer| format!("{} ", answer.status))
+        .unwrap_or_default();
+    let cause = diagnosis.finding.cause().unwrap_or("ok");
+    let symbol = match diagnosis.finding.outcome() {
+        Outcome::Ok => "✓",
+        Outcome::QueuesEmpty | Outcome::QueuesMissing | Outcome::RateLimited => "!",
+        _ => "✗",
+    };
+    format!(
+        "  {time}  {symbol} {status}{cause} ({})  {}",
+        diagnosis.confidence.as_str(),
+        diagnosis.summary
+    )
+}
+
+fn welcome(service: SocketAddr, simulator: SocketAddr) -> String {
+    format!(
+        "why403 watches a simulated Genesys Cloud. Nothing leaves this machine.\n\
+         \n  \
+         status page   http://{service}/\n  \
+         diagnosis     curl -H 'Accept: text/plain' http://{service}/diagnose\n  \
+         as JSON       curl http://{service}/diagnose\n  \
+         verdict       curl -i http://{service}/health\n  \
+         metrics       curl http://{service}/metrics\n  \
+         new token     curl -X POST http://{service}/token/refresh\n  \
+         break it      curl -X PUT -d role-removed http://{simulator}/sim/scenario\n  \
+         mend it       curl -X PUT -d healthy http://{simulator}/sim/scenario\n  \
+         scenarios     curl http://{simulator}/sim/scenarios"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_turn_names_a_scenario() {
+        for turn in DAY {
+            assert!(
+                Simulator::scenarios()
+                    .iter()
+                    .any(|scenario| scenario.name == turn.scenario),
+                "{}",
+                turn.scenario
+            );
+        }
+    }
+
+    #[test]
+    fn the_configuration_of_the_demonstration_is_good() {
+        let config = configuration(SocketAddr::from(([127, 0, 0, 1], 1))).unwrap();
+        assert_eq!(config.targets.len(), 1);
+    }
+}

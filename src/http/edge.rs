@@ -1,35 +1,66 @@
 //! What every answer has in common: it is measured, hardened, and sent even after a panic.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::HttpBody as _;
-use axum::extract::{Request, State};
+use axum::BoxError;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONNECTION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::routing::Route;
+use tower::{Service, service_fn};
+use tower_http::catch_panic::CatchPanic;
 
 use super::problem::{Kind, Problem};
 use super::{Shared, guard};
 use crate::clock::Moment;
-use crate::metrics::Route;
+use crate::metrics::Route as Name;
 
 /// The status under which a request counts whose client went away before the answer.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// Runs the rest of the stack and completes its answer.
-pub(super) async fn edge(
-    State((shared, route)): State<(Arc<Shared>, Route)>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut measured = Measured::start(&shared, route);
-    let carries_body = !request.body().is_end_stream();
-    let mut response = match guard::check(&request) {
-        Ok(()) => next.run(request).await,
+/// The handlers of one route, and what every answer of theirs has in common.
+///
+/// One service rather than a stack of layers, because every layer of a route costs allocations
+/// per request: measured, a stack of two took a tenth of the throughput of `/health`.
+pub(super) fn edge(
+    handlers: Route,
+    name: Name,
+    shared: Arc<Shared>,
+) -> impl Service<
+    Request,
+    Response = Response,
+    Error = Infallible,
+    Future = impl Future<Output = Result<Response, Infallible>> + Send,
+> + Clone
++ Send
++ Sync {
+    let mut handlers = CatchPanic::custom(handlers, panicked as fn(_) -> _);
+    service_fn(move |request: Request| {
+        let measured = Measured::start(Arc::clone(&shared), name);
+        let carries_body = !request.body().is_end_stream();
+        let handled = guard::check(&request).map(|()| handlers.call(request));
+        finish(handled, measured, carries_body)
+    })
+}
+
+/// Completes an answer.
+async fn finish<F, B>(
+    handled: Result<F, Problem>,
+    mut measured: Measured,
+    carries_body: bool,
+) -> Result<Response, Infallible>
+where
+    F: Future<Output = Result<axum::http::Response<B>, Infallible>>,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let mut response = match handled {
+        Ok(handling) => handling.await?.map(Body::new),
         Err(problem) => problem.into_response(),
     };
     harden(response.headers_mut());
@@ -40,7 +71,7 @@ pub(super) async fn edge(
         response.headers_mut().insert(CONNECTION, close);
     }
     measured.status = response.status().as_u16();
-    response
+    Ok(response)
 }
 
 fn harden(headers: &mut HeaderMap) {
@@ -68,25 +99,25 @@ pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
 }
 
 /// Counts a request when it ends, whichever way it ends.
-struct Measured<'a> {
-    shared: &'a Shared,
-    route: Route,
+struct Measured {
+    shared: Arc<Shared>,
+    route: Name,
     begun: Moment,
     status: u16,
 }
 
-impl<'a> Measured<'a> {
-    fn start(shared: &'a Shared, route: Route) -> Self {
+impl Measured {
+    fn start(shared: Arc<Shared>, route: Name) -> Self {
         Self {
+            begun: shared.app.clock.now(),
             shared,
             route,
-            begun: shared.app.clock.now(),
             status: CLIENT_CLOSED_REQUEST,
         }
     }
 }
 
-impl Drop for Measured<'_> {
+impl Drop for Measured {
     fn drop(&mut self) {
         let app = &self.shared.app;
         let took = app.clock.now().since(self.begun);

@@ -41,7 +41,7 @@ use axum::routing::{MethodRouter, any, get, post};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::layer::layer_fn;
 
 use crate::clock::Clock;
 use crate::config;
@@ -154,11 +154,10 @@ fn finished(
     route: Route,
     shared: &Arc<Shared>,
 ) -> MethodRouter<Arc<Shared>> {
-    let state = (Arc::clone(shared), route);
-    handlers.layer((
-        axum::middleware::from_fn_with_state(state, edge::edge),
-        CatchPanicLayer::custom(edge::panicked as fn(_) -> _),
-    ))
+    let shared = Arc::clone(shared);
+    handlers.layer(layer_fn(move |handlers| {
+        edge::edge(handlers, route, Arc::clone(&shared))
+    }))
 }
 
 /// `GET /metrics`

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::VARY;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::guard::Details;
@@ -66,13 +65,10 @@ async fn answer(shared: &Shared, target: Option<&Name>, wish: Wish) -> Result<Re
         shared.app.monitor.snapshot()
     };
     let report = wire::report(&snapshot, shared.app.clock.now(), target);
-    let mut response = match wish.format {
+    Ok(match wish.format {
         Format::Json => json(&report),
         Format::Text => with_type(text::render(&report, false), "text/plain; charset=utf-8"),
-    };
-    let vary = HeaderValue::from_static("accept");
-    response.headers_mut().insert(VARY, vary);
-    Ok(response)
+    })
 }
 
 /// Waits for a new examination, which goes on when this request ends before it.

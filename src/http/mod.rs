@@ -34,7 +34,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::extract::rejection::PathRejection;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
@@ -42,6 +42,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::layer::layer_fn;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::clock::Clock;
 use crate::config;
@@ -138,8 +139,8 @@ fn handlers(route: Route) -> MethodRouter<Arc<Shared>> {
         Route::Readyz => get(process::readyz),
         Route::Health => get(health::all),
         Route::HealthTarget => get(health::one),
-        Route::Diagnose => get(diagnose::all),
-        Route::DiagnoseTarget => get(diagnose::one),
+        Route::Diagnose => get(diagnose::all).layer(vary()),
+        Route::DiagnoseTarget => get(diagnose::one).layer(vary()),
         Route::TokenRefresh => post(token::refresh_all),
         Route::CredentialRefresh => post(token::refresh_one),
         Route::Metrics => get(metrics),
@@ -149,6 +150,12 @@ fn handlers(route: Route) -> MethodRouter<Arc<Shared>> {
     }
 }
 
+/// Says, on refusals too, that the answer depends on `Accept`.
+fn vary() -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(VARY, HeaderValue::from_static("accept"))
+}
+
+/// `handlers` with what every answer has in common.
 fn finished(
     handlers: MethodRouter<Arc<Shared>>,
     route: Route,

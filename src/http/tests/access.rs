@@ -245,5 +245,5 @@ async fn a_panic_is_an_answer() {
     assert_eq!((got.status, got.problem().as_str()), (500, "internal"));
     assert_eq!(got.header("x-frame-options"), "DENY");
     assert!(!got.body.contains("told by a test"));
-    assert_eq!(edge::panicked(Box::new(7)).status(), 500);
+    assert_eq!(edge::panicked(&7).status(), 500);
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Clock, Moment};
+use crate::clock::Clock;
 use crate::diagnosis::rejects_token;
 use crate::evidence::{Evidence, Exchange, MintFailure, Step, TokenEvidence};
 use crate::target::{Operation, Target};
@@ -31,18 +31,21 @@ impl Prober {
     }
 
     /// Calls `operation` with the cached token, and once more with a new one after a 401.
+    ///
+    /// The exchange that minted a token is evidence where the token is first used: `seen` is the
+    /// generation of the newest token that the caller has seen, and is brought up to date.
     pub async fn examine(
         &self,
         target: &Target,
         operation: &'static Operation,
         tokens: &Tokens,
+        seen: &mut u64,
     ) -> Evidence {
-        let began = self.clock.now();
-        let mut evidence = Evidence::new(target, operation, began);
+        let mut evidence = Evidence::new(target, operation, self.clock.now());
         match self.token(tokens).await {
             Ok(token) => {
-                self.probe(target, operation, tokens, &token, &mut evidence)
-                    .await;
+                let calls = self.probe(target, operation, tokens, &token, seen);
+                (evidence.exchanges, evidence.token) = calls.await;
             }
             Err(failure) => evidence.token = TokenEvidence::Unavailable(failure),
         }
@@ -56,29 +59,25 @@ impl Prober {
         operation: &'static Operation,
         tokens: &Tokens,
         token: &Token,
-        evidence: &mut Evidence,
-    ) {
-        let began = evidence.at;
-        evidence.exchanges.extend(minted_since(token, began));
+        seen: &mut u64,
+    ) -> (Vec<Exchange>, TokenEvidence) {
+        let mut exchanges: Vec<Exchange> = first_use(token, seen).into_iter().collect();
+        let mut facts = token.facts.clone();
         let first = self.call(Step::Probe, target, operation, token).await;
         let rejected = first.answer().is_some_and(rejects_token);
-        evidence.token = TokenEvidence::Held(token.facts.clone());
-        evidence.exchanges.push(first);
-        if !rejected {
-            return;
-        }
-        match tokens.replace(token.facts.generation).await {
-            Ok(newer) => {
-                evidence.exchanges.extend(minted_since(&newer, began));
-                let retry = self.call(Step::Retry, target, operation, &newer).await;
-                evidence.token = TokenEvidence::Held(newer.facts.clone());
-                evidence.exchanges.push(retry);
+        exchanges.push(first);
+        if rejected {
+            match tokens.replace(token.facts.generation).await {
+                Ok(newer) => {
+                    exchanges.extend(first_use(&newer, seen));
+                    exchanges.push(self.call(Step::Retry, target, operation, &newer).await);
+                    facts = newer.facts.clone();
+                }
+                Err(NotRenewed::Failed(failure)) => exchanges.extend(failure.exchange.clone()),
+                Err(NotRenewed::TooSoon(_) | NotRenewed::Given | NotRenewed::Stopping) => {}
             }
-            Err(NotRenewed::Failed(failure)) => {
-                evidence.exchanges.extend(failure.exchange.clone());
-            }
-            Err(NotRenewed::TooSoon(_) | NotRenewed::Given | NotRenewed::Stopping) => {}
         }
+        (exchanges, TokenEvidence::Held(facts))
     }
 
     async fn token(&self, tokens: &Tokens) -> Result<Arc<Token>, Arc<MintFailure>> {
@@ -111,8 +110,11 @@ impl Prober {
     }
 }
 
-/// The exchange that minted the token, if it took place during this examination.
-fn minted_since(token: &Token, began: Moment) -> Option<Exchange> {
-    let minted = token.minted_by.as_ref()?;
-    (minted.sent_at.elapsed >= began.elapsed).then(|| minted.clone())
+/// The exchange that minted the token, if the caller sees the token for the first time.
+fn first_use(token: &Token, seen: &mut u64) -> Option<Exchange> {
+    if token.facts.generation <= *seen {
+        return None;
+    }
+    *seen = token.facts.generation;
+    token.minted_by.clone()
 }

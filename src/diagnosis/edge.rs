@@ -63,8 +63,8 @@ fn page_text(answer: &Answer) -> Option<&'static str> {
     const PHRASES: &[&str] = &[
         "request blocked",
         "the request could not be satisfied",
-        "access denied",
-        "accessdenied",
+        "<code>accessdenied",
+        "reference #",
         "you have been blocked",
         "blocked by",
         "web application firewall",

@@ -209,6 +209,7 @@ fn an_edge_is_known_by_what_it_makes_not_by_what_passes_through_it() {
         cause_of(&[], "Access Denied. Reference #18.1"),
         ("edge_block", Confidence::Possible)
     );
+    assert_eq!(cause_of(&[], "Access denied").0, "unreadable_403");
     assert_eq!(
         cause_of(
             &[("x-amzn-errortype", "ForbiddenException")],

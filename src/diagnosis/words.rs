@@ -2,10 +2,11 @@
 
 use super::body::Body;
 use super::catalogue::entry;
+use super::listing::listing;
 use super::reading::Reading;
-use super::{Cause, Confidence, EvidenceLine, Finding, Outcome};
+use super::{Cause, Confidence, EvidenceLine, Finding, Outcome, Queues};
 use crate::evidence::{Evidence, Exchange, Step, TokenEvidence, printable};
-use crate::target::{IdentityKind, Mode};
+use crate::target::{IdentityKind, Mode, Operation};
 
 /// Most characters of an upstream message that a summary or an evidence line repeats.
 const QUOTE_CAP: usize = 160;
@@ -94,8 +95,10 @@ fn happened(outcome: Outcome, evidence: &Evidence, reading: &Reading) -> String 
     let operation = evidence.operation.label();
     match outcome {
         Outcome::Ok => match reading.queues.total {
-            Some(1) => format!("{operation} works: 1 is visible."),
-            Some(total) => format!("{operation} works: {total} are visible."),
+            Some(total) => format!(
+                "{operation} works: {} visible.",
+                counted(total, evidence.operation)
+            ),
             None => format!("{operation} works."),
         },
         Outcome::QueuesEmpty => format!("{operation} is accessible, but no queue is returned."),
@@ -105,11 +108,22 @@ fn happened(outcome: Outcome, evidence: &Evidence, reading: &Reading) -> String 
         outcome => {
             let title = entry(Finding::Other(outcome)).title;
             match quote(reading) {
-                Some(quote) => format!("{title}: {quote}."),
+                Some(quote) => format!("{title} ({quote})."),
                 None => format!("{title}."),
             }
         }
     }
+}
+
+/// `1 queue`, `12 queues`, or entries where the operation lists something else.
+fn counted(total: u64, operation: &Operation) -> String {
+    let noun = match (operation.lists_queues(), total) {
+        (true, 1) => "queue",
+        (true, _) => "queues",
+        (false, 1) => "entry",
+        (false, _) => "entries",
+    };
+    format!("{total} {noun}")
 }
 
 fn caller(evidence: &Evidence) -> String {
@@ -147,10 +161,15 @@ pub(super) fn lines(evidence: &Evidence) -> Vec<EvidenceLine> {
         }
         _ => None,
     };
-    evidence.exchanges.iter().chain(failed).map(line).collect()
+    evidence
+        .exchanges
+        .iter()
+        .chain(failed)
+        .map(|exchange| line(exchange, evidence.operation))
+        .collect()
 }
 
-fn line(exchange: &Exchange) -> EvidenceLine {
+fn line(exchange: &Exchange, operation: &Operation) -> EvidenceLine {
     EvidenceLine {
         step: exchange.step.as_str(),
         request: exchange.request.clone(),
@@ -160,11 +179,11 @@ fn line(exchange: &Exchange) -> EvidenceLine {
             .answer()
             .and_then(|a| a.correlation_id())
             .map(str::to_owned),
-        says: says(exchange),
+        says: says(exchange, operation),
     }
 }
 
-fn says(exchange: &Exchange) -> String {
+fn says(exchange: &Exchange, operation: &Operation) -> String {
     let answer = match &exchange.result {
         Ok(answer) => answer,
         Err(fault) => return fault.detail.clone(),
@@ -172,7 +191,13 @@ fn says(exchange: &Exchange) -> String {
     if (200..300).contains(&answer.status) {
         return match exchange.step {
             Step::Token => "a token was issued".to_owned(),
-            Step::Probe | Step::Retry => format!("{} bytes", answer.body.len()),
+            Step::Probe | Step::Retry => match listing(&answer.body, operation) {
+                Ok(Queues {
+                    total: Some(total), ..
+                }) => counted(total, operation),
+                Ok(_) => "an object, as expected".to_owned(),
+                Err(because) => because,
+            },
         };
     }
     match Body::read(answer) {

@@ -51,6 +51,8 @@ impl Watch {
         // Until then the upstream asked not to be called.
         let mut not_before = Duration::ZERO;
         let mut last_end = None;
+        // The newest token whose minting has been shown as evidence.
+        let mut seen = 0;
         loop {
             let mut waiting = Vec::new();
             tokio::select! {
@@ -70,7 +72,7 @@ impl Watch {
             let evidence = if young && !waiting.is_empty() {
                 Vec::new()
             } else {
-                self.examine().await
+                self.examine(&mut seen).await
             };
             let end = self.clock.now().elapsed;
             if !evidence.is_empty() {
@@ -96,17 +98,16 @@ impl Watch {
         }
     }
 
-    async fn examine(&self) -> Vec<Evidence> {
+    async fn examine(&self, seen: &mut u64) -> Vec<Evidence> {
         let mut evidence = Vec::with_capacity(self.target.operations.len());
         for operation in &self.target.operations {
             let Ok(_permit) = self.in_flight.acquire().await else {
                 break;
             };
-            evidence.push(
-                self.prober
-                    .examine(&self.target, operation, &self.tokens)
-                    .await,
-            );
+            let examination = self
+                .prober
+                .examine(&self.target, operation, &self.tokens, seen);
+            evidence.push(examination.await);
         }
         evidence
     }

@@ -212,7 +212,7 @@ fn word(status: Status) -> &'static str {
 fn note(verdict: Verdict) -> Option<&'static str> {
     match (verdict.state, verdict.status) {
         (Reason::Stale, _) => Some("stale: no result for too long"),
-        (_, Status::Unknown) => Some("starting: no probe has finished yet"),
+        (_, Status::Unknown) => Some("starting: no result has settled the verdict yet"),
         (Reason::Degrading, _) => Some("degrading: the latest probes failed"),
         (Reason::Recovering, _) => Some("recovering: the latest probes succeeded"),
         _ => None,

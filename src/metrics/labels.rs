@@ -70,15 +70,15 @@ impl Route {
     /// The statuses that this route is expected to answer; any other is counted as `other`.
     pub(super) fn codes(self) -> &'static [u16] {
         match self {
-            Self::Livez | Self::Readyz => &[200, 405, 503],
-            Self::Health => &[200, 400, 405, 503],
-            Self::HealthTarget => &[200, 400, 404, 405, 503],
-            Self::Diagnose => &[200, 400, 401, 405, 429, 503],
-            Self::DiagnoseTarget => &[200, 400, 401, 404, 405, 429, 503],
-            Self::TokenRefresh => &[200, 401, 403, 405, 429, 503],
-            Self::CredentialRefresh => &[200, 401, 403, 404, 405, 409, 429, 503],
-            Self::Page => &[200, 400, 401, 405],
-            Self::Metrics | Self::Openapi => &[200, 405],
+            Self::Livez | Self::Readyz => &[200, 405, 500, 503],
+            Self::Health => &[200, 400, 405, 500, 503],
+            Self::HealthTarget => &[200, 400, 404, 405, 500, 503],
+            Self::Diagnose => &[200, 400, 401, 403, 405, 406, 429, 500, 503, 504],
+            Self::DiagnoseTarget => &[200, 400, 401, 403, 404, 405, 406, 429, 500, 503, 504],
+            Self::TokenRefresh => &[200, 401, 403, 405, 409, 429, 500, 502, 503, 504],
+            Self::CredentialRefresh => &[200, 401, 403, 404, 405, 409, 429, 500, 502, 503, 504],
+            Self::Page => &[200, 400, 401, 403, 404, 405, 500],
+            Self::Metrics | Self::Openapi => &[200, 405, 500],
             Self::Other => &[404],
         }
     }

@@ -18,6 +18,8 @@ use crate::token::{Attempt, Tokens};
 
 /// How often a snapshot is published although nothing happened: the scheduler's heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Most reports that go into one snapshot.
+const MOST_AT_ONCE: usize = 64;
 
 pub(super) struct Recorder {
     clock: Clock,
@@ -77,15 +79,19 @@ impl Recorder {
     ) {
         let mut heartbeat = self.clock.now().elapsed + HEARTBEAT;
         loop {
-            let mut waiting = Vec::new();
+            // Whatever has arrived meanwhile goes into one snapshot.
+            let mut arrived = Vec::new();
             tokio::select! {
-                Some(report) = reports.recv() => waiting = self.record(report),
+                1.. = reports.recv_many(&mut arrived, MOST_AT_ONCE) => {}
                 Some(attempt) = attempts.recv() => {
                     self.metrics.refresh(&attempt.credential, attempt.result, attempt.took);
                 }
                 () = self.clock.sleep_until(heartbeat) => {}
-                else => return,
             }
+            let waiting: Vec<_> = arrived
+                .into_iter()
+                .flat_map(|report| self.record(report))
+                .collect();
             self.publish();
             heartbeat = self.snapshot.at.elapsed + HEARTBEAT;
             for request in waiting {

@@ -124,7 +124,7 @@ const CODES: &[Code] = &[
         "client.timeout",
         "408",
         "The platform waited too long for the request.",
-        Other(Outcome::BadRequest),
+        Other(Outcome::UpstreamError),
     ),
     (
         "request.entity.too.large",

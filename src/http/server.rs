@@ -4,6 +4,7 @@
 //! shutdown; measured, each of them lets one idle peer hold a resource for ever. The caller owns
 //! the socket and the stop signal.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -91,13 +92,20 @@ async fn run(
 ) -> usize {
     let slots = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
+    // One sender per connection, dropped to drain it: its receiver is polled with every request
+    // and costs an atomic load, where a shared token would cost a lock.
+    let mut open = HashMap::new();
     loop {
         let accepted = tokio::select! {
             biased;
             () = drain.cancelled() => break,
             accepted = accept(&listener, &slots) => accepted,
-            Some(ended) = connections.join_next() => {
-                note_panic(ended);
+            Some(ended) = connections.join_next_with_id() => {
+                open.remove(&match &ended {
+                    Ok((id, ())) => *id,
+                    Err(error) => error.id(),
+                });
+                note_panic(ended.map(|(_, ())| ()));
                 continue;
             }
         };
@@ -108,10 +116,12 @@ async fn run(
             tracing::debug!(%error, "a connection could not be tuned: {error}");
         }
         let router = router.clone();
-        let drain = drain.clone();
-        connections.spawn(connection(stream, peer, router, limits, drain, slot));
+        let (keep, drained) = oneshot::channel();
+        let task = connections.spawn(connection(stream, peer, router, limits, drained, slot));
+        open.insert(task.id(), keep);
     }
     drop(listener);
+    drop(open);
     drained(connections, limits.drain_timeout).await
 }
 
@@ -155,7 +165,7 @@ async fn connection(
     peer: SocketAddr,
     router: Router,
     limits: Limits,
-    drain: CancellationToken,
+    drain: oneshot::Receiver<Infallible>,
     _slot: OwnedSemaphorePermit,
 ) {
     let service = service_fn(move |request| answer(router.clone(), request, peer));
@@ -167,8 +177,9 @@ async fn connection(
         .serve_connection(TokioIo::new(stream), service);
     let mut http = pin!(http);
     let drained = tokio::select! {
+        biased;
         result = http.as_mut() => return note_end(result),
-        () = drain.cancelled() => true,
+        _ = drain => true,
         () = sleep(limits.max_age) => false,
     };
     http.as_mut().graceful_shutdown();

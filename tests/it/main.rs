@@ -1,3 +1,20 @@
-//! The integration tests, one binary.
+//! The integration tests, one binary: the real client, the real service and the simulator in one
+//! runtime, most of the time with its clock paused.
+//!
+//! With a paused clock everything that is waited for is either ready or a timer, so that days pass
+//! in seconds and a test that waits for something which never happens fails instead of hanging.
+//! That holds only while client, service and simulator share one current-thread runtime, speak to
+//! IP literals and use no blocking pool; `clock.rs` has the canary. Tests of TLS, of measured
+//! durations and of other processes use the real clock.
 
-fn main() {}
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on panics, and says where"
+)]
+
+mod harness;
+
+mod clock;
+mod scenarios;

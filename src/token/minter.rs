@@ -27,8 +27,6 @@ const ATTEMPT_GUARD: Duration = Duration::from_secs(22);
 const SLICE: Duration = Duration::from_secs(15);
 /// Longest time to read a secret's file.
 const FILE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Commands that wait while an attempt is under way; more senders wait outside.
-const QUEUE: usize = 64;
 
 /// The background task of one credential, before it runs.
 #[derive(Debug)]
@@ -36,7 +34,8 @@ pub struct Minter {
     credential: Arc<Credential>,
     setup: Setup,
     state: watch::Sender<State>,
-    commands: mpsc::Receiver<Command>,
+    /// Without a limit: whoever asks waits for the reply, and all who wait share one attempt.
+    commands: mpsc::UnboundedReceiver<Command>,
     /// The secret as it was last read.
     secret: SecretString,
     failures: Failures,
@@ -55,7 +54,7 @@ impl Minter {
     pub fn new(credential: Arc<Credential>, setup: Setup, delay: Duration) -> (Self, Tokens) {
         let now = setup.clock.now();
         let (state, published) = watch::channel(initial(&credential, now));
-        let (sender, commands) = mpsc::channel(QUEUE);
+        let (sender, commands) = mpsc::unbounded_channel();
         let tokens = Tokens {
             credential: Arc::clone(&credential),
             clock: setup.clock.clone(),

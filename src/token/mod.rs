@@ -162,7 +162,7 @@ pub struct Tokens {
     credential: Arc<Credential>,
     clock: Clock,
     state: watch::Receiver<State>,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::UnboundedSender<Command>,
 }
 
 impl fmt::Debug for Command {
@@ -208,8 +208,8 @@ impl Tokens {
             }
             if !asked {
                 asked = true;
-                // A full queue means that the task is awake already.
-                self.commands.try_send(Command::Needed).unwrap_or_default();
+                // Without a task, the wait below ends at once.
+                self.commands.send(Command::Needed).unwrap_or_default();
             }
             if state.changed().await.is_err() {
                 return Err(Arc::new(MintFailure {
@@ -240,7 +240,7 @@ impl Tokens {
 
     async fn ask(&self, command: impl FnOnce(Reply) -> Command) -> Result<Arc<Token>, NotRenewed> {
         let (reply, answer) = oneshot::channel();
-        if self.commands.send(command(reply)).await.is_err() {
+        if self.commands.send(command(reply)).is_err() {
             return Err(NotRenewed::Stopping);
         }
         answer.await.unwrap_or(Err(NotRenewed::Stopping))

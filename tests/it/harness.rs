@@ -27,7 +27,7 @@ use why403::token::{Attempt, Minter, Permits, Setup, Tokens};
 use why403::upstream::Upstream;
 
 /// Longest wait for a state, in virtual time: what takes longer never happens.
-const PATIENCE: Duration = Duration::from_hours(6);
+const PATIENCE: Duration = Duration::from_hours(48);
 
 pub(crate) fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)

@@ -18,3 +18,4 @@ mod harness;
 
 mod clock;
 mod scenarios;
+mod token;

@@ -1,0 +1,97 @@
+//! How long it takes to render the exposition, with one target and with a fleet.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot be set up has nothing to measure"
+)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::Criterion;
+use jiff::Timestamp;
+
+use why403::clock::Moment;
+use why403::config::{HealthPolicy, Level};
+use why403::diagnosis::{Cause, Finding};
+use why403::health::{Health, Thresholds};
+use why403::metrics::Metrics;
+use why403::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
+use why403::target::{IdentityKind, Name, Operation};
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let mut group = criterion.benchmark_group("metrics");
+    for count in [1, 100] {
+        let names: Vec<Name> = (0..count)
+            .map(|number| Name::new(&format!("target-{number}")).unwrap())
+            .collect();
+        let metrics = Metrics::new(&names, &names).unwrap();
+        for target in 0..count {
+            metrics.probe(target, Finding::Forbidden(Cause::MissingPermission));
+        }
+        let snapshot = snapshot(&names);
+        group.bench_function(format!("render_{count}_targets"), |bencher| {
+            bencher.iter(|| metrics.render(black_box(&snapshot)));
+        });
+    }
+    group.finish();
+    criterion.final_summary();
+}
+
+fn snapshot(names: &[Name]) -> Snapshot {
+    let now = Moment {
+        elapsed: Duration::from_mins(1),
+        wall: Timestamp::UNIX_EPOCH,
+    };
+    let policy = HealthPolicy {
+        forbidden: Level::Fail,
+        unauthorized: Level::Fail,
+        misconfigured: Level::Fail,
+        visibility: Level::Warn,
+        outage: Level::Warn,
+        throttled: Level::Warn,
+        stale: Level::Warn,
+    };
+    let target = |name: &Name| {
+        Arc::new(TargetView {
+            name: name.clone(),
+            api: "https://api.mypurecloud.com".to_owned(),
+            identity: IdentityKind::Machine,
+            credential: name.clone(),
+            interval: Duration::from_secs(30),
+            thresholds: Thresholds {
+                policy,
+                fall: 3,
+                rise: 2,
+                stale_after: Duration::from_mins(2),
+            },
+            checks: vec![CheckView {
+                operation: Operation::queues(),
+                health: Health::default(),
+                diagnosis: None,
+                since: None,
+                last_probe: Some(now),
+                last_success: Some(now),
+            }],
+        })
+    };
+    let credential = |name: &Name| {
+        Arc::new(CredentialView {
+            name: name.clone(),
+            grant: "client_credentials",
+            client_id: Some("demo-client".to_owned()),
+            token: None,
+            last_failure: None,
+            rate_limit_remaining: Some(299),
+        })
+    };
+    Snapshot {
+        sequence: 1,
+        at: now,
+        started: now,
+        targets: names.iter().map(target).collect(),
+        credentials: names.iter().map(credential).collect(),
+    }
+}

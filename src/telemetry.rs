@@ -30,6 +30,8 @@ pub fn init(log: Log, directives: Option<&str>) {
     } else {
         lines
             .json()
+            // Beside the field `target`, a module path of the same name would hide it.
+            .with_target(false)
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false)

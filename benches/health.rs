@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::header::HOST;
 use axum::http::{Request, StatusCode};
 use criterion::Criterion;
 use tokio::net::TcpListener;
@@ -43,7 +44,8 @@ fn main() {
 }
 
 async fn get(router: &Router, path: &str) -> StatusCode {
-    let request = Request::get(path).body(Body::empty()).unwrap();
+    let request = Request::get(path).header(HOST, "localhost");
+    let request = request.body(Body::empty()).unwrap();
     router.clone().oneshot(request).await.unwrap().status()
 }
 

@@ -18,4 +18,5 @@ mod harness;
 
 mod clock;
 mod scenarios;
+mod tidy;
 mod token;

@@ -72,6 +72,7 @@ fn evidence(status: u16, headers: &[(&str, &str)], body: &str) -> Evidence {
     };
     let mut evidence = Evidence::new(config.targets.first().unwrap(), Operation::queues(), at);
     evidence.token = TokenEvidence::Held(TokenFacts {
+        given: false,
         generation: 1,
         issued_at: at,
         expires_at: None,
@@ -83,10 +84,12 @@ fn evidence(status: u16, headers: &[(&str, &str)], body: &str) -> Evidence {
         request: "GET https://api.mypurecloud.com/api/v2/routing/queues?pageSize=1".to_owned(),
         sent_at: at,
         phases: Phases::default(),
+        flaw: None,
         result: Ok(Answer {
             status,
             headers: headers.iter().map(owned).collect(),
             body: body.to_owned(),
+            length: 0,
             truncated: body.len() >= 64 * 1024,
         }),
     });

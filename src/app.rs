@@ -22,6 +22,10 @@ use crate::snapshot::Snapshot;
 use crate::target::Name;
 use crate::upstream::Upstream;
 
+/// Longest wait for the first probes, where somebody waits for them; every call has a timeout of
+/// its own that is far shorter.
+const FIRST_ROUND: Duration = Duration::from_mins(2);
+
 /// What asks the service to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopSignal {
@@ -84,17 +88,21 @@ impl App {
         &self.monitor
     }
 
-    /// Waits until every target has been probed once, then stops.
-    pub async fn first_round(mut self) -> Arc<Snapshot> {
+    /// Waits until every target has been probed once, at most two minutes, then stops.
+    ///
+    /// # Errors
+    /// When a task ends early, which is a defect.
+    pub async fn first_round(mut self) -> Result<Arc<Snapshot>> {
         let mut snapshots = self.monitor.subscribe();
         let over = snapshots.wait_for(|snapshot| snapshot.first_round_is_over());
-        let snapshot = match over.await {
-            Ok(snapshot) => Arc::clone(&snapshot),
-            Err(_) => self.monitor.snapshot(),
-        };
+        tokio::select! {
+            // Whether it came in time or not: the snapshot tells what is known.
+            _ = tokio::time::timeout(FIRST_ROUND, over) => {}
+            Some(ended) = self.tasks.join_next() => early(ended)?,
+        }
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
-        snapshot
+        Ok(self.monitor.snapshot())
     }
 
     /// Serves HTTP on `listener` until a signal arrives, then drains; a second signal ends at once.

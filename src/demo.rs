@@ -4,6 +4,7 @@
 //! Nothing is configured and nothing but loopback is called. The service is the real one; only
 //! its clock runs faster, a probe every two seconds.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -13,64 +14,132 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, StopSignal};
+use crate::app::{self, App, StopSignal};
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, Sources};
 use crate::diagnosis::{Diagnosis, Finding, Outcome};
 use crate::monitor::Pace;
-use crate::sim::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Simulator};
+use crate::sim::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Org, Route, Scripted, Simulator};
 use crate::snapshot::Snapshot;
 
 /// One turn of the day.
 #[derive(Debug)]
 struct Turn {
-    /// The simulator's scenario.
-    scenario: &'static str,
+    act: Act,
     /// What happens, for whoever watches.
     says: &'static str,
+    /// The cause that the service finds, or `ok`.
+    #[cfg_attr(
+        not(test),
+        allow(dead_code, reason = "what a test expects of the turn")
+    )]
+    finds: &'static str,
     /// How long it lasts.
     seconds: u64,
 }
 
+/// What is done to the simulated platform.
+#[derive(Debug)]
+enum Act {
+    /// One of the simulator's scenarios.
+    Scenario(&'static str),
+    /// Every token dies; new ones work.
+    RevokeTokens,
+    /// Another process has used up the rate limit, for these seconds.
+    LimitRate(u64),
+}
+
 const DAY: &[Turn] = &[
-    turn("healthy", "Everything works.", 8),
+    turn(Act::Scenario("healthy"), "Everything works.", "ok", 8),
     turn(
-        "role-removed",
+        Act::Scenario("role-removed"),
         "An administrator removes the role that carried the permission.",
+        "missing_permission",
         10,
     ),
-    turn("healthy", "The role is granted again.", 8),
     turn(
-        "division-refused",
+        Act::Scenario("healthy"),
+        "The role is granted again.",
+        "ok",
+        8,
+    ),
+    turn(
+        Act::Scenario("division-refused"),
         "The role is granted, but not in the division asked for.",
+        "missing_division_permission",
         8,
     ),
-    turn("healthy", "The division is added.", 6),
+    turn(Act::Scenario("healthy"), "The division is added.", "ok", 6),
     turn(
-        "edge-block",
+        Act::Scenario("edge-block"),
         "A firewall in front of the platform begins to refuse.",
+        "edge_block",
         8,
     ),
     turn(
-        "token-rejected",
-        "The firewall is mended, but every token is revoked.",
+        Act::RevokeTokens,
+        "The firewall is mended, and every token is revoked: a new one is minted, the call repeated.",
+        "ok",
         8,
     ),
-    turn("rate-limited", "Another process uses up the rate limit.", 6),
     turn(
-        "queues-empty",
-        "The caller keeps the permission only where no queue is: status 200!",
+        Act::LimitRate(3),
+        "Another process uses up the rate limit.",
+        "rate_limited",
+        6,
+    ),
+    turn(
+        Act::Scenario("queues-empty"),
+        "The caller keeps the permission only where no queue is: status 200, and nothing in it.",
+        "queues_empty",
+        10,
+    ),
+    turn(
+        Act::Scenario("upstream-error"),
+        "The platform itself has an outage.",
+        "upstream_error",
         8,
     ),
-    turn("upstream-error", "The platform itself has an outage.", 8),
-    turn("healthy", "The day ends well.", 8),
+    turn(Act::Scenario("healthy"), "The day ends well.", "ok", 8),
 ];
 
-const fn turn(scenario: &'static str, says: &'static str, seconds: u64) -> Turn {
+const fn turn(act: Act, says: &'static str, finds: &'static str, seconds: u64) -> Turn {
     Turn {
-        scenario,
+        act,
         says,
+        finds,
         seconds,
+    }
+}
+
+/// Does to the platform what the turn says; every turn begins from a healthy one.
+fn arrange(simulator: &Simulator, act: &Act) {
+    let scenario = match act {
+        Act::Scenario(name) => name,
+        Act::RevokeTokens | Act::LimitRate(_) => "healthy",
+    };
+    if let Err(unknown) = simulator.set_scenario(scenario) {
+        tracing::error!("{unknown}");
+    }
+    match act {
+        Act::Scenario(_) => {}
+        Act::RevokeTokens => simulator.with(Org::revoke_tokens),
+        Act::LimitRate(seconds) => simulator.always(Route::Queues, Some(limited(*seconds))),
+    }
+}
+
+fn limited(seconds: u64) -> Scripted {
+    let message =
+        format!("Rate limit exceeded the maximum. Retry the request in [{seconds}] seconds");
+    let code = "too.many.requests.retry.after";
+    let body = serde_json::json!({"message": message, "code": code, "status": 429});
+    Scripted::Respond {
+        status: 429,
+        headers: vec![
+            ("content-type".to_owned(), "application/json".to_owned()),
+            ("retry-after".to_owned(), seconds.to_string()),
+        ],
+        body: body.to_string().into_bytes(),
     }
 }
 
@@ -91,7 +160,10 @@ pub async fn run(
     let listener = match TcpListener::bind(listen).await {
         Ok(listener) => listener,
         // The usual port is taken, most likely by another demonstration.
-        Err(_) => TcpListener::bind((listen.ip(), 0)).await?,
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            app::bind(SocketAddr::new(listen.ip(), 0)).await?
+        }
+        Err(_) => app::bind(listen).await?,
     };
     let address = listener.local_addr()?;
     let simulator = Simulator::new();
@@ -153,10 +225,8 @@ async fn play(
 ) {
     let mut told = None;
     for turn in DAY {
-        if simulator.set_scenario(turn.scenario).is_err() {
-            continue;
-        }
-        tell(&format!("\n{}  ({})", turn.says, turn.scenario));
+        arrange(simulator, &turn.act);
+        tell(&format!("\n{}", turn.says));
         let length = Duration::from_secs(turn.seconds);
         let follow = follow(&mut snapshots, &mut told, tell);
         // The turn ends by time, whatever was seen.
@@ -241,17 +311,34 @@ fn welcome(service: SocketAddr, simulator: SocketAddr) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_turn_names_a_scenario() {
+    #[tokio::test(start_paused = true)]
+    async fn every_turn_of_the_day_is_found_and_it_ends_well() {
+        let (_stop, signals) = mpsc::channel(1);
+        let mut told = Vec::new();
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        run(listen, true, signals, &mut |text| {
+            told.push(text.to_owned())
+        })
+        .await
+        .unwrap();
+        let mut last = "";
         for turn in DAY {
-            assert!(
-                Simulator::scenarios()
-                    .iter()
-                    .any(|scenario| scenario.name == turn.scenario),
-                "{}",
-                turn.scenario
-            );
+            let begin = told
+                .iter()
+                .position(|text| text.trim() == turn.says)
+                .unwrap();
+            let found = told.get(begin + 1).filter(|text| text.starts_with("  "));
+            if turn.finds != last {
+                let found = found.unwrap_or_else(|| panic!("nothing found: {}", turn.says));
+                assert!(
+                    found.contains(&format!("{} (", turn.finds)),
+                    "{}: {found}",
+                    turn.says
+                );
+            }
+            last = turn.finds;
         }
+        assert_eq!(last, "ok");
     }
 
     #[test]

@@ -91,8 +91,10 @@ pub struct TokenFacts {
     pub generation: u64,
     /// When the request that minted it was sent; for a given token, when it was first used here.
     pub issued_at: Moment,
-    /// When it expires by its own account; unknown for a given token.
+    /// When it expires, where its answer said so.
     pub expires_at: Option<Timestamp>,
+    /// Whether it was made elsewhere and handed to us: then its age is not known.
+    pub given: bool,
     /// The scopes that the token endpoint's answer named, if it named any.
     pub scopes: Option<Vec<String>>,
 }
@@ -100,10 +102,8 @@ pub struct TokenFacts {
 /// A failed attempt to mint a token.
 #[derive(Clone, Debug)]
 pub struct MintFailure {
-    /// The exchange with the token endpoint, if one took place.
+    /// The exchange with the token endpoint; none when no request was made in time.
     pub exchange: Option<Exchange>,
-    /// Why a 200 answer, or a given token, cannot be used; `None` when the answer was no 200.
-    pub unusable: Option<&'static str>,
     /// When the attempt ended.
     pub at: Moment,
 }
@@ -144,6 +144,8 @@ pub struct Exchange {
     pub phases: Phases,
     /// The answer, or what the transport did instead.
     pub result: Result<Answer, Fault>,
+    /// Why a success of the token endpoint, whose body is not kept, holds no usable token.
+    pub flaw: Option<&'static str>,
 }
 
 impl Exchange {
@@ -178,6 +180,8 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The body up to the cap, invalid UTF-8 replaced.
     pub body: String,
+    /// How many bytes of body were read; the body itself is not kept where it may hold a token.
+    pub length: usize,
     /// Whether the body was longer than the cap.
     pub truncated: bool,
 }

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::clock::Clock;
 use crate::diagnosis::rejects_token;
 use crate::evidence::{Evidence, Exchange, MintFailure, Step, TokenEvidence};
@@ -21,13 +23,19 @@ const TOKEN_TIMEOUT: Duration = Duration::from_secs(25);
 pub struct Prober {
     upstream: Upstream,
     clock: Clock,
+    /// Permits for calls in flight, over all targets.
+    calls: Arc<Semaphore>,
 }
 
 impl Prober {
-    /// A prober that calls through `upstream`.
+    /// A prober that calls through `upstream`, with at most `in_flight` calls at a time.
     #[must_use]
-    pub fn new(upstream: Upstream, clock: Clock) -> Self {
-        Self { upstream, clock }
+    pub fn new(upstream: Upstream, clock: Clock, in_flight: usize) -> Self {
+        Self {
+            upstream,
+            clock,
+            calls: Arc::new(Semaphore::new(in_flight)),
+        }
     }
 
     /// Calls `operation` with the cached token, and once more with a new one after a 401.
@@ -65,6 +73,9 @@ impl Prober {
         let mut facts = token.facts.clone();
         let first = self.call(Step::Probe, target, operation, token).await;
         let rejected = first.answer().is_some_and(rejects_token);
+        if first.answer().is_some() && !rejected {
+            tokens.accepted(token.facts.generation);
+        }
         exchanges.push(first);
         if rejected {
             match tokens.replace(token.facts.generation).await {
@@ -85,7 +96,6 @@ impl Prober {
             Ok(result) => result,
             Err(_) => Err(Arc::new(MintFailure {
                 exchange: None,
-                unusable: None,
                 at: self.clock.now(),
             })),
         }
@@ -98,6 +108,8 @@ impl Prober {
         operation: &Operation,
         token: &Token,
     ) -> Exchange {
+        // Only the call itself holds a permit: waiting for a token must not stop other targets.
+        let _permit = self.calls.acquire().await;
         self.upstream
             .send(Call {
                 step,

@@ -57,7 +57,10 @@ fn filter(level: LogLevel, directives: Option<&str>) -> Targets {
     match directives.and_then(|text| text.parse::<Targets>().ok()) {
         Some(extra) => {
             let default = extra.default_level().unwrap_or(libraries);
-            base.with_default(default).with_targets(extra)
+            let own = own.max(extra.default_level().unwrap_or(own));
+            base.with_default(default)
+                .with_target("why403", own)
+                .with_targets(extra)
         }
         None => base,
     }
@@ -78,6 +81,7 @@ mod tests {
         assert!(loud.would_enable("hyper", &Level::DEBUG));
         assert!(!loud.would_enable("why403", &Level::DEBUG));
         let all = filter(LogLevel::Info, Some("trace"));
+        assert!(all.would_enable("why403::token", &Level::TRACE));
         assert!(all.would_enable("reqwest", &Level::TRACE));
         assert!(!filter(LogLevel::Error, Some("=nonsense=")).would_enable("x", &Level::WARN));
     }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::args::{Diagnose, Format, Global};
-use super::output::{Progress, complain, say, wants_color};
+use super::output::{Progress, complain, deliver, wants_color};
 use super::{MISUSED, Misuse, REFUSED, UNKNOWN, Workers, block_on, load, sources};
 use crate::app::App;
 use crate::clock::Clock;
@@ -38,14 +38,14 @@ pub(super) fn run(global: &Global, options: &Diagnose, environment: Environment)
         let progress = Progress::show(&asking(&config));
         let app = App::start(config, clock.clone(), Pace::AtOnce)
             .map_err(|error| Misuse(format!("{error:#}")))?;
-        let snapshot = app.first_round().await;
+        let snapshot = app.first_round().await?;
         drop(progress);
         let report = wire::report(&snapshot, clock.now(), None);
-        match format {
-            Format::Text => say(&text::render(&report, color)),
-            Format::Json => say(&format!("{}\n", serde_json::to_string_pretty(&report)?)),
-        }
-        Ok(ExitCode::from(status(&snapshot)))
+        let shown = match format {
+            Format::Text => text::render(&report, color),
+            Format::Json => format!("{}\n", serde_json::to_string_pretty(&report)?),
+        };
+        Ok(deliver(&shown, ExitCode::from(status(&snapshot))))
     })
 }
 

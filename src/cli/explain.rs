@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::MISUSED;
 use super::args::Explain;
-use super::output::{complain, say, wants_color};
+use super::output::{complain, deliver, wants_color};
 use crate::config::Environment;
 use crate::diagnosis::{explain, suggestions};
 use crate::http::text;
@@ -14,8 +14,8 @@ pub(super) fn run(options: &Explain, environment: &Environment) -> ExitCode {
     let word = options.words.join(" ");
     let found = explain(&word);
     if !found.is_empty() {
-        say(&text::explanations(&found, wants_color(environment)));
-        return ExitCode::SUCCESS;
+        let text = text::explanations(&found, wants_color(environment));
+        return deliver(&text, ExitCode::SUCCESS);
     }
     let near = suggestions(&word);
     let hint = if near.is_empty() {

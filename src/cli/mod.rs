@@ -16,8 +16,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use self::args::{Arguments, Command};
-use self::output::{complain, say};
+use self::output::{complain, deliver};
 use crate::config::{self, Environment, Loaded, Sources};
+use crate::target::Target;
 
 /// Access is refused or misconfigured upstream.
 const REFUSED: u8 = 1;
@@ -43,8 +44,7 @@ pub fn run() -> ExitCode {
         Command::Explain(options) => explain::run(&options, &environment),
         Command::CheckConfig(options) => {
             if options.print_default {
-                say(&config::default_toml());
-                return ExitCode::SUCCESS;
+                return deliver(&config::default_toml(), ExitCode::SUCCESS);
             }
             check_config(&sources(&arguments.global, environment))
         }
@@ -52,8 +52,7 @@ pub fn run() -> ExitCode {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "why403", &mut script);
-            say(&String::from_utf8_lossy(&script));
-            ExitCode::SUCCESS
+            deliver(&String::from_utf8_lossy(&script), ExitCode::SUCCESS)
         }
     }
 }
@@ -95,25 +94,22 @@ fn check_config(sources: &Sources) -> ExitCode {
         Ok(loaded) => loaded,
         Err(status) => return status,
     };
-    for target in &loaded.config.targets {
-        say(&format!(
+    let line = |target: &Target| {
+        let operations: Vec<_> = target.operations.iter().map(|it| it.label()).collect();
+        format!(
             "{}: {} at {}, {} from {}\n",
             target.name,
-            target
-                .operations
-                .iter()
-                .map(|o| o.label())
-                .collect::<Vec<_>>()
-                .join(", "),
+            operations.join(", "),
             target.api.as_str().trim_end_matches('/'),
             target.credential.grant.name(),
             target.credential.login.as_str().trim_end_matches('/'),
-        ));
-    }
+        )
+    };
+    let lines: String = loaded.config.targets.iter().map(line).collect();
     let count = loaded.config.targets.len();
     let noun = if count == 1 { "target" } else { "targets" };
-    say(&format!("The configuration is good: {count} {noun}.\n"));
-    ExitCode::SUCCESS
+    let text = format!("{lines}The configuration is good: {count} {noun}.\n");
+    deliver(&text, ExitCode::SUCCESS)
 }
 
 /// Runs `work` on a runtime; what fails is told, with its causes.

@@ -1,10 +1,28 @@
 //! Writing to the terminal without minding whether anybody still reads.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
 
+use super::BROKEN;
 use crate::config::Environment;
 
-/// Writes to standard output; a closed pipe is nobody's error.
+/// Writes the result of a command to standard output.
+///
+/// A reader that has gone away is nobody's error; anything else, such as a full disk, is told and
+/// fails the command: whoever reads the file must not take it for complete.
+pub(super) fn deliver(text: &str, status: ExitCode) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => status,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => status,
+        Err(error) => {
+            complain(&format!("error: the result cannot be written: {error}"));
+            ExitCode::from(BROKEN)
+        }
+    }
+}
+
+/// Writes to standard output what may as well be lost.
 pub(super) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())

@@ -55,7 +55,10 @@ pub(super) fn demo(options: &Demo) -> ExitCode {
     block_on(Workers::PerCore, async move {
         let mut tasks = JoinSet::new();
         let signals = signals::install(&mut tasks)?;
-        demo::run(listen, once, signals, &mut |text| say(&format!("{text}\n"))).await?;
+        let mut tell = |text: &str| say(&format!("{text}\n"));
+        demo::run(listen, once, signals, &mut tell)
+            .await
+            .map_err(|error| Misuse(format!("{error:#}")))?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use tokio::task::JoinSet;
 
 use super::args::Simulate;
-use super::output::{complain, say};
+use super::output::{complain, deliver, say};
 use super::{MISUSED, Misuse, Workers, block_on, signals};
 use crate::app;
 use crate::config::Environment;
@@ -21,8 +21,7 @@ const SECRETS: &[&str] = &[
 /// Runs the simulator until a signal arrives.
 pub(super) fn run(options: &Simulate, environment: &Environment) -> ExitCode {
     if options.list {
-        say(&list());
-        return ExitCode::SUCCESS;
+        return deliver(&list(), ExitCode::SUCCESS);
     }
     if let Some(name) = real_credentials(environment) {
         complain(&format!(

@@ -77,7 +77,7 @@ pub struct Probe {
 }
 
 /// What a class of failure means for `/health`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// It does not matter.

@@ -57,7 +57,7 @@ pub(super) fn reading(answer: &Answer, operation: &Operation, expect: Expect) ->
         300..=399 => Reading::proven(Outcome::Redirected),
         401 => unauthorized(answer, &code),
         400 if says_user_context(error) => Reading::proven(Outcome::UserContextRequired),
-        404 | 410 => Reading::proven(Outcome::NotFound),
+        404 | 410 => refused(Outcome::NotFound, answer, &code),
         405 if code == "not.implemented" => Reading::proven(Outcome::FeatureDisabled),
         501 => Reading::likely(Outcome::FeatureDisabled),
         429 => Reading::proven(Outcome::RateLimited),
@@ -65,10 +65,20 @@ pub(super) fn reading(answer: &Answer, operation: &Operation, expect: Expect) ->
             Reading::proven(Outcome::AuthServiceSlow)
         }
         408 | 500..=599 => Reading::proven(Outcome::UpstreamError),
-        400..=499 => Reading::proven(Outcome::BadRequest),
+        400..=499 => refused(Outcome::BadRequest, answer, &code),
         _ => Reading::proven(Outcome::UnreadableAnswer).because(format!(
             "{status} is no status that HTTP defines for a final answer"
         )),
+    }
+}
+
+/// A refusal of the request itself, which only the platform can prove: without code and
+/// correlation id, something in front of it may have answered.
+fn refused(outcome: Outcome, answer: &Answer, code: &str) -> Reading {
+    if code.is_empty() && answer.correlation_id().is_none() {
+        Reading::likely(outcome).because("the answer carries no sign of the platform")
+    } else {
+        Reading::proven(outcome)
     }
 }
 
@@ -109,10 +119,7 @@ fn unauthorized(answer: &Answer, code: &str) -> Reading {
         .is_some_and(|text| text.to_ascii_lowercase().contains("expired"));
     if expired {
         Reading::likely(Outcome::TokenExpired).because("the WWW-Authenticate header says expired")
-    } else if answer.header("www-authenticate").is_some()
-        && challenge.error.is_none()
-        && code.is_empty()
-    {
+    } else if challenge.is_bearer && challenge.error.is_none() && code.is_empty() {
         // RFC 6750 section 3.1: a challenge without an error code means that no token came.
         Reading::likely(Outcome::TokenMissing)
             .because("the WWW-Authenticate header names no error, as when no token arrived")
@@ -129,7 +136,7 @@ fn success(answer: &Answer, operation: &Operation, expect: Expect) -> Reading {
         Ok(queues) => queues,
         Err(because) => return Reading::proven(Outcome::UnreadableAnswer).because(because),
     };
-    let visible = if operation.lists_queues() {
+    let visible = if operation.lists_queues {
         queues.total
     } else {
         None

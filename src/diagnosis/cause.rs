@@ -141,6 +141,12 @@ slugs! {
 }
 
 impl Outcome {
+    /// Whether the operation was carried out, even if it showed less than it should.
+    #[must_use]
+    pub fn grants_access(self) -> bool {
+        matches!(self, Self::Ok | Self::QueuesEmpty | Self::QueuesMissing)
+    }
+
     /// The group a failure belongs to; none for [`Self::Ok`] and [`Self::Forbidden`], which have
     /// counters of their own.
     #[must_use]

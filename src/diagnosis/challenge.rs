@@ -5,6 +5,8 @@ use crate::evidence::{Answer, printable};
 /// What a bearer challenge says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Challenge {
+    /// Whether there is a bearer challenge at all.
+    pub(super) is_bearer: bool,
     pub(super) error: Option<String>,
     pub(super) description: Option<String>,
     pub(super) scope: Option<String>,
@@ -24,7 +26,10 @@ impl Challenge {
     fn parse(value: &str) -> Option<Self> {
         let at = value.to_ascii_lowercase().find("bearer")?;
         let mut rest = value.get(at..)?.get("bearer".len()..)?;
-        let mut challenge = Self::default();
+        let mut challenge = Self {
+            is_bearer: true,
+            ..Self::default()
+        };
         while let Some((name, value, after)) = parameter(rest) {
             let slot = match name.to_ascii_lowercase().as_str() {
                 "error" => Some(&mut challenge.error),

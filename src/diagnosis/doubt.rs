@@ -77,7 +77,14 @@ fn open_about_refusal(cause: Cause, evidence: &Evidence, reading: &Reading) -> V
     ) {
         let named = reading.missing.permissions.iter().map(String::as_str);
         let named: Vec<_> = named.collect();
-        if !named.is_empty() && !agrees(&reading.missing, evidence.operation) {
+        if reading.missing.assumed && !named.is_empty() {
+            open.push(question(
+                format!("Is {permissions} really what is missing?"),
+                "the answer names no permission; this is what the vendor's description of the \
+                 operation requires"
+                    .to_owned(),
+            ));
+        } else if !named.is_empty() && !agrees(&reading.missing.permissions, evidence.operation) {
             open.push(question(
                 format!("Is {permissions} really what is missing?"),
                 format!(
@@ -154,7 +161,9 @@ fn token_age(evidence: &Evidence) -> Option<Duration> {
         return None;
     };
     // A given token was made elsewhere: when it was first used here says nothing about its age.
-    facts.expires_at?;
+    if facts.given {
+        return None;
+    }
     let sent = evidence
         .exchanges
         .iter()

@@ -7,18 +7,43 @@
 use super::body::Body;
 use crate::evidence::Answer;
 
-/// What points to an edge, in words for people; `None` when nothing does.
-pub(super) fn trace(answer: &Answer, body: &Body) -> Option<String> {
+/// What points to an edge.
+pub(super) struct Trace {
+    /// In words for people.
+    pub(super) says: String,
+    /// Whether only the maker of an answer leaves such a trace; everything else is also left on
+    /// answers that merely passed through.
+    pub(super) by_its_maker: bool,
+}
+
+/// What points to an edge; `None` when nothing does.
+pub(super) fn trace(answer: &Answer, body: &Body) -> Option<Trace> {
     if answer.correlation_id().is_some() {
         return None;
     }
-    let says_something = body.error().is_some_and(|error| error.code.is_some());
-    if says_something {
-        return None;
+    let trace = |by_its_maker| move |says| Trace { says, by_its_maker };
+    if let Some(error) = body.error() {
+        // An error body that says something is the platform's, or a gateway's that speaks for it.
+        let message = error.message_lower();
+        let says_something = error.code.is_some()
+            || ["permission", "scope", ":"]
+                .iter()
+                .any(|word| message.contains(word));
+        return (!says_something).then(|| maker(answer))?.map(trace(true));
     }
     maker(answer)
-        .or_else(|| (*body == Body::Html).then(|| "the body is an HTML page".to_owned()))
-        .or_else(|| page_text(answer).map(|text| format!("the body says {text:?}")))
+        .map(trace(true))
+        .or_else(|| passed_through(answer).map(trace(false)))
+        .or_else(|| {
+            let html = *body == Body::Html;
+            html.then(|| "the body is an HTML page".to_owned())
+                .map(trace(false))
+        })
+        .or_else(|| {
+            page_text(answer)
+                .map(|text| format!("the body says {text:?}"))
+                .map(trace(false))
+        })
 }
 
 /// Headers that only the maker of an answer sets.
@@ -26,36 +51,47 @@ fn maker(answer: &Answer) -> Option<String> {
     const SERVERS: &[&str] = &[
         "cloudfront",
         "awselb",
-        "cloudflare",
         "akamaighost",
-        "imperva",
-        "incapsula",
-        "sucuri",
         "big-ip",
-        "zscaler",
         "squid",
-        "varnish",
-        "netskope",
+        "zscaler",
     ];
     const HEADERS: &[&str] = &[
         "x-amzn-waf-action",
         "x-amzn-errortype",
-        "cf-ray",
         "cf-mitigated",
-        "x-iinfo",
-        "x-akamai-request-id",
         "x-squid-error",
         "proxy-authenticate",
     ];
+    named_by(answer, SERVERS, HEADERS)
+        .map(|header| format!("the answer was made by an edge or proxy ({header})"))
+}
+
+/// Headers that an edge sets on everything that passes through it.
+fn passed_through(answer: &Answer) -> Option<String> {
+    const SERVERS: &[&str] = &[
+        "cloudflare",
+        "imperva",
+        "incapsula",
+        "sucuri",
+        "varnish",
+        "netskope",
+    ];
+    const HEADERS: &[&str] = &["cf-ray", "x-iinfo", "x-akamai-request-id"];
+    named_by(answer, SERVERS, HEADERS)
+        .map(|header| format!("the answer came through an edge or proxy ({header})"))
+}
+
+fn named_by(answer: &Answer, servers: &[&str], headers: &[&str]) -> Option<String> {
     let server = answer.header("server").unwrap_or_default();
     let lower = server.to_ascii_lowercase();
-    if SERVERS.iter().any(|name| lower.contains(name)) {
-        return Some(format!("the answer was made by the server {server:?}"));
+    if servers.iter().any(|name| lower.contains(name)) {
+        return Some(format!("server: {server}"));
     }
-    HEADERS
+    let (name, value) = headers
         .iter()
-        .find_map(|name| Some((name, answer.header(name)?)))
-        .map(|(name, value)| format!("the header {name}: {value}"))
+        .find_map(|name| Some((name, answer.header(name)?)))?;
+    Some(format!("{name}: {value}"))
 }
 
 /// Phrases of well-known block pages.

@@ -27,13 +27,16 @@ pub(super) fn refusal(answer: &Answer, operation: &Operation, identity: Identity
     if let Some(trace) = edge::trace(answer, &body) {
         return Refusal {
             cause: Cause::EdgeBlock,
-            confidence: if answer.header("server").is_some() && body.error().is_none() {
+            confidence: if trace.by_its_maker {
                 Confidence::Likely
             } else {
                 Confidence::Possible
             },
             missing: Missing::default(),
-            read_from: format!("{trace}, and there is no correlation id of the platform"),
+            read_from: format!(
+                "{}, and there is no correlation id of the platform",
+                trace.says
+            ),
         };
     }
     match body.error() {
@@ -76,9 +79,14 @@ fn by_error_body(error: &ErrorBody, operation: &Operation, identity: IdentityKin
         named.divisions = params.divisions;
     }
     let cause = cause(&code, &error.message_lower(), &named);
+    let disputed = !named.permissions.is_empty() && !agrees(&named.permissions, operation);
     let missing = match cause {
         Cause::MissingScope => Missing {
-            scopes: scopes(error.scope.as_deref().or(scope_in(message)), operation),
+            scopes: match error.scope.as_deref().or(scope_in(message)) {
+                // The names of the original specification look like permissions.
+                None if !named.permissions.is_empty() => named.permissions,
+                listed => scopes(listed, operation),
+            },
             ..Missing::default()
         },
         Cause::MissingPermission | Cause::MissingDivisionPermission => missing(named, operation),
@@ -87,7 +95,7 @@ fn by_error_body(error: &ErrorBody, operation: &Operation, identity: IdentityKin
     };
     Refusal {
         cause,
-        confidence: confidence(cause, &code, &missing, operation, identity),
+        confidence: confidence(cause, &code, disputed, operation, identity),
         read_from: read_from(error),
         missing,
     }
@@ -96,10 +104,14 @@ fn by_error_body(error: &ErrorBody, operation: &Operation, identity: IdentityKin
 /// The cause that code and message name; codes come first, because texts are translated and vary.
 fn cause(code: &str, message: &str, named: &Named) -> Cause {
     let is_permission_code = code.contains("permission");
+    let says_scope = has_word(message, "scope") || has_word(message, "scopes");
     if code.replace('.', "_").contains("insufficient_scope") {
         Cause::MissingScope
     } else if code.contains("trustor") {
         Cause::TrustorPermission
+    } else if !is_permission_code && says_scope && !message.contains("permission") {
+        // Before the names: those of the original specification have the form of permissions.
+        Cause::MissingScope
     } else if code == "missing.division.permission"
         || (named.about_divisions && (is_permission_code || !named.permissions.is_empty()))
     {
@@ -108,7 +120,7 @@ fn cause(code: &str, message: &str, named: &Named) -> Cause {
         Cause::MissingPermission
     } else if code == "not.authorized" {
         Cause::ObjectForbidden
-    } else if has_word(message, "scope") || has_word(message, "scopes") {
+    } else if says_scope {
         Cause::MissingScope
     } else if message.contains("permission") || message.contains("access denied") {
         Cause::MissingPermission
@@ -121,7 +133,7 @@ fn cause(code: &str, message: &str, named: &Named) -> Cause {
 fn confidence(
     cause: Cause,
     code: &str,
-    missing: &Missing,
+    disputed: bool,
     operation: &Operation,
     identity: IdentityKind,
 ) -> Confidence {
@@ -136,26 +148,27 @@ fn confidence(
     match cause {
         Cause::MissingScope => scope_confidence(identity),
         // The permission that a message names can be the wrong one.
-        Cause::MissingPermission | Cause::MissingDivisionPermission
-            if known_code && agrees(missing, operation) =>
-        {
+        Cause::MissingPermission | Cause::MissingDivisionPermission if known_code && !disputed => {
             Confidence::Likely
         }
-        Cause::TrustorPermission | Cause::ObjectForbidden if known_code => Confidence::Likely,
+        Cause::TrustorPermission if known_code => Confidence::Likely,
+        // A list is no object: there the code says little.
+        Cause::ObjectForbidden if known_code && !operation.lists => Confidence::Likely,
         _ => Confidence::Possible,
     }
 }
 
-/// Whether the answer names a permission that the vendor's description requires.
-pub(super) fn agrees(missing: &Missing, operation: &Operation) -> bool {
+/// Whether one of these is a permission that the vendor's description requires.
+pub(super) fn agrees(named: &[String], operation: &Operation) -> bool {
     operation
         .permissions
         .iter()
-        .any(|required| missing.permissions.iter().any(|named| named == required))
+        .any(|required| named.iter().any(|named| named == required))
 }
 
 fn missing(named: Named, operation: &Operation) -> Missing {
-    let (mode, permissions) = if named.permissions.is_empty() {
+    let assumed = named.permissions.is_empty();
+    let (mode, permissions) = if assumed {
         let required = operation.permissions.iter().map(|&text| text.to_owned());
         (Some(operation.mode), required.collect())
     } else {
@@ -164,6 +177,7 @@ fn missing(named: Named, operation: &Operation) -> Missing {
     Missing {
         mode: mode.filter(|_| !permissions.is_empty()),
         permissions,
+        assumed,
         scopes: Vec::new(),
         divisions: named
             .divisions

@@ -3,20 +3,14 @@
 //! The token endpoint speaks OAuth (RFC 6749 section 5.2), with the vendor's own habit of
 //! answering 400 when its rate limit is exceeded.
 
-use super::Outcome;
 use super::body::{Body, ErrorBody};
-use crate::evidence::{Answer, MintFailure};
+use super::{Confidence, Outcome};
+use crate::evidence::{Answer, Exchange, MintFailure};
 
 /// The outcome of a failed attempt.
 #[must_use]
 pub fn mint_outcome(failure: &MintFailure) -> Outcome {
-    if failure.unusable.is_some() {
-        return Outcome::TokenUnreadable;
-    }
-    match failure.exchange.as_ref().map(|exchange| &exchange.result) {
-        Some(Ok(answer)) => refusal(answer),
-        Some(Err(_)) | None => Outcome::TokenEndpointDown,
-    }
+    judge(failure).0
 }
 
 /// Whether time alone cannot heal the failure: somebody has to change something.
@@ -25,33 +19,38 @@ pub fn is_definitive(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::ClientRejected | Outcome::GrantRejected)
 }
 
-fn refusal(answer: &Answer) -> Outcome {
+/// The outcome of a failed attempt, and how sure it is.
+pub(super) fn judge(failure: &MintFailure) -> (Outcome, Confidence) {
+    match failure.exchange.as_ref() {
+        // No request was made in time: that says little about the token endpoint.
+        None => (Outcome::TokenEndpointDown, Confidence::Possible),
+        Some(Exchange { flaw: Some(_), .. }) => (Outcome::TokenUnreadable, Confidence::Proven),
+        Some(exchange) => match &exchange.result {
+            Ok(answer) => refusal(answer),
+            Err(_) => (Outcome::TokenEndpointDown, Confidence::Proven),
+        },
+    }
+}
+
+fn refusal(answer: &Answer) -> (Outcome, Confidence) {
+    use Confidence::{Likely, Proven};
     let body = Body::read(answer);
     let error = body.error();
-    match answer.status {
-        429 => Outcome::AuthRateLimited,
-        300..=399 => Outcome::Redirected,
-        400..=499 if error.is_some_and(says_rate_limit) => Outcome::AuthRateLimited,
-        400..=499 => error.map_or_else(
-            || without_error(answer.status),
-            |error| by_code(&error.code_lower(), answer.status),
-        ),
-        500..=599 => Outcome::TokenEndpointDown,
-        _ => Outcome::TokenUnreadable,
+    let known = error.and_then(|error| by_code(&error.code_lower()));
+    match (answer.status, known) {
+        (429, _) => (Outcome::AuthRateLimited, Proven),
+        (300..=399, _) => (Outcome::Redirected, Proven),
+        (400..=499, _) if error.is_some_and(says_rate_limit) => (Outcome::AuthRateLimited, Proven),
+        (400..=499, Some(outcome)) => (outcome, Proven),
+        (400..=499, None) => (without_known_code(answer.status), Likely),
+        (500..=599, _) => (Outcome::TokenEndpointDown, Proven),
+        _ => (Outcome::TokenUnreadable, Likely),
     }
 }
 
-/// A refusal that is no OAuth error comes from something that is no token endpoint.
-fn without_error(status: u16) -> Outcome {
-    match status {
-        401 => Outcome::ClientRejected,
-        403 | 404 | 405 | 407 | 408 | 410 => Outcome::TokenEndpointDown,
-        _ => Outcome::TokenUnreadable,
-    }
-}
-
-fn by_code(code: &str, status: u16) -> Outcome {
-    match code {
+/// The codes of RFC 6749 section 5.2 and RFC 6750, and the vendor's own that can stand there.
+fn by_code(code: &str) -> Option<Outcome> {
+    Some(match code {
         "invalid_client" => Outcome::ClientRejected,
         "unauthorized_client"
         | "unsupported_grant_type"
@@ -61,9 +60,17 @@ fn by_code(code: &str, status: u16) -> Outcome {
         | "access_denied" => Outcome::GrantRejected,
         "too.many.requests" | "too.many.requests.retry.after" => Outcome::AuthRateLimited,
         "temporarily_unavailable" | "server_error" => Outcome::TokenEndpointDown,
-        _ if status == 401 => Outcome::ClientRejected,
-        _ if matches!(status, 404 | 405 | 408 | 410) => Outcome::TokenEndpointDown,
-        _ => Outcome::GrantRejected,
+        "ip.not.authorized" => Outcome::IpNotAllowed,
+        _ => return None,
+    })
+}
+
+/// A refusal without a known code most likely comes from something that is no token endpoint.
+fn without_known_code(status: u16) -> Outcome {
+    match status {
+        400 | 422 => Outcome::GrantRejected,
+        401 => Outcome::ClientRejected,
+        _ => Outcome::TokenEndpointDown,
     }
 }
 
@@ -101,8 +108,8 @@ mod tests {
                 sent_at: at,
                 phases: Phases::default(),
                 result,
+                flaw: None,
             }),
-            unusable: None,
             at,
         })
     }
@@ -134,7 +141,17 @@ mod tests {
                 r#"{"error":"invalid_request"}"#,
                 Outcome::GrantRejected,
             ),
-            (400, "<html>", Outcome::TokenUnreadable),
+            (400, "<html>", Outcome::GrantRejected),
+            (
+                403,
+                r#"{"message":"Forbidden"}"#,
+                Outcome::TokenEndpointDown,
+            ),
+            (
+                403,
+                r#"{"code":"ip.not.authorized"}"#,
+                Outcome::IpNotAllowed,
+            ),
             (403, "<html>blocked", Outcome::TokenEndpointDown),
             (404, "", Outcome::TokenEndpointDown),
             (503, "", Outcome::TokenEndpointDown),

@@ -20,7 +20,7 @@ mod permissions;
 mod reading;
 mod words;
 
-use crate::evidence::{Answer, Evidence, TokenEvidence};
+use crate::evidence::{Answer, Evidence, Step, TokenEvidence};
 
 pub use catalogue::{Entry, Neighbour, entry};
 pub use cause::{Cause, Class, Outcome};
@@ -48,6 +48,7 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
         operation: evidence.operation,
         finding: reading.finding,
         confidence: reading.confidence,
+        provisional: is_provisional(evidence, reading.finding),
         summary: words::summary(evidence, &reading),
         identity: evidence.identity.clone(),
         token: match &evidence.token {
@@ -63,6 +64,21 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
         missing: reading.missing,
         queues: reading.queues,
     }
+}
+
+/// Whether the finding is a 401 about a token that could be renewed and was not: no fresh token
+/// could be had at once, so that the next probe may well succeed.
+fn is_provisional(evidence: &Evidence, finding: Finding) -> bool {
+    let renewable = matches!(&evidence.token, TokenEvidence::Held(facts) if !facts.given);
+    let retried = evidence
+        .exchanges
+        .iter()
+        .any(|exchange| exchange.step == Step::Retry);
+    let about_token = matches!(
+        finding.outcome(),
+        Outcome::TokenRejected | Outcome::TokenExpired | Outcome::TokenMissing
+    );
+    renewable && about_token && !retried && evidence.last_probe().is_some()
 }
 
 /// Whether an answer rejects the token itself, so that a newer one could be accepted.

@@ -19,6 +19,8 @@ pub struct Diagnosis {
     pub finding: Finding,
     /// How sure the cause is.
     pub confidence: Confidence,
+    /// Whether a fresh token may revise the finding at once: a 401 that none was tried against.
+    pub provisional: bool,
     /// What that means in this case, in one or two sentences.
     pub summary: String,
     /// The answer that decided, if one came.
@@ -111,13 +113,15 @@ pub struct AnswerFacts {
     pub retry_after: Option<Duration>,
 }
 
-/// What the answer says is missing.
+/// What is missing, by the answer's own words where it has any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Missing {
     /// How several permissions combine; `None` when none is named.
     pub mode: Option<Mode>,
     /// Permissions in the grammar `domain:entity:action`.
     pub permissions: Vec<String>,
+    /// Whether the answer named none, so that these are what the vendor's description requires.
+    pub assumed: bool,
     /// Scopes.
     pub scopes: Vec<String>,
     /// Divisions in which the permission is missing.

@@ -27,7 +27,9 @@ pub(super) fn named(code: &str, message: &str) -> Named {
     let lower = message.to_ascii_lowercase();
     let mut named = Named {
         mode: mode(code, &lower),
-        about_divisions: code.contains("division") || lower.contains("division"),
+        // Permissions can have the word in their own name.
+        about_divisions: code.contains("division")
+            || words(&lower).any(|word| word.starts_with("division") && !word.contains(':')),
         ..Named::default()
     };
     for word in words(message) {

@@ -5,7 +5,7 @@ use url::Url;
 use super::answers::{self, fault};
 use super::body::{Body, excerpt};
 use super::forbidden::refusal;
-use super::minting::mint_outcome;
+use super::minting::judge;
 use super::{AnswerFacts, Confidence, Finding, Missing, Outcome, Queues};
 use crate::clock::later;
 use crate::evidence::{Answer, Evidence, Exchange, MintFailure, TokenEvidence};
@@ -44,7 +44,15 @@ impl Reading {
         self.host = host(exchange);
         if let Some(answer) = exchange.answer() {
             self.by_platform = answer.correlation_id().is_some();
-            self.answer = Some(facts(answer, exchange));
+            let mut facts = facts(answer, exchange);
+            // What came instead of a good answer is the best hint at who sent it.
+            if matches!(
+                self.finding,
+                Finding::Other(Outcome::UnreadableAnswer | Outcome::AnswerTooLarge)
+            ) {
+                facts.message = excerpt(answer);
+            }
+            self.answer = Some(facts);
         }
         self
     }
@@ -89,30 +97,21 @@ fn probe(exchange: &Exchange, evidence: &Evidence) -> Reading {
 }
 
 fn minting(failure: &MintFailure) -> Reading {
-    let outcome = mint_outcome(failure);
-    let exchange = failure.exchange.as_ref();
-    let because = match (failure.unusable, exchange.map(|exchange| &exchange.result)) {
-        (Some(why), _) => why.to_owned(),
-        (None, Some(Err(failed))) => failed.detail.clone(),
-        _ => String::new(),
+    let (outcome, confidence) = judge(failure);
+    let reading = Reading::of(Finding::Other(outcome), confidence);
+    let Some(exchange) = &failure.exchange else {
+        return Reading {
+            because: "no token could be asked for in time: other attempts were under way"
+                .to_owned(),
+            ..reading
+        };
     };
-    let says_code = exchange
-        .and_then(Exchange::answer)
-        .is_some_and(|answer| Body::read(answer).error().is_some_and(|e| e.code.is_some()));
-    let refused = matches!(outcome, Outcome::ClientRejected | Outcome::GrantRejected);
-    let confidence = if refused && !says_code {
-        Confidence::Likely
-    } else {
-        Confidence::Proven
+    let because = match (exchange.flaw, &exchange.result) {
+        (Some(flaw), _) => flaw.to_owned(),
+        (None, Err(failed)) => failed.detail.clone(),
+        (None, Ok(_)) => String::new(),
     };
-    let reading = Reading {
-        because,
-        ..Reading::of(Finding::Other(outcome), confidence)
-    };
-    match exchange {
-        Some(exchange) => reading.deciding(exchange),
-        None => reading,
-    }
+    Reading { because, ..reading }.deciding(exchange)
 }
 
 fn facts(answer: &Answer, exchange: &Exchange) -> AnswerFacts {

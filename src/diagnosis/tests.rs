@@ -50,6 +50,7 @@ fn evidence(grant: Grant, status: u16, headers: &[(&str, &str)], body: &str, age
         generation: 1,
         issued_at: moment(10_000 - age),
         expires_at: Some(Timestamp::UNIX_EPOCH),
+        given: false,
         scopes: None,
     });
     evidence.exchanges.push(Exchange {
@@ -64,8 +65,10 @@ fn evidence(grant: Grant, status: u16, headers: &[(&str, &str)], body: &str, age
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             body: body.to_owned(),
+            length: body.len(),
             truncated: false,
         }),
+        flaw: None,
     });
     evidence
 }
@@ -149,7 +152,7 @@ fn every_403_that_one_answer_can_tell_is_told() {
                 "You are not authorized to perform the requested action.",
             ),
             "object_forbidden",
-            Likely,
+            Possible,
         ),
         (api("not.authorized", all), "missing_permission", Likely),
         (api("insufficient_scope", ""), "missing_scope", Possible),
@@ -219,6 +222,62 @@ fn an_edge_is_known_by_what_it_makes_not_by_what_passes_through_it() {
         "edge_block"
     );
     assert_eq!(cause_of(&[], r#"{"message":"Forbidden"}"#).0, "unknown_403");
+}
+
+#[test]
+fn a_scope_that_looks_like_a_permission_is_still_a_scope() {
+    let body = r#"{"message":"Insufficient scope. Required scope: routing:queue:read"}"#;
+    let diagnosis = forbidden(&[], body);
+    assert_eq!(diagnosis.finding, Finding::Forbidden(Cause::MissingScope));
+    assert_eq!(diagnosis.missing.scopes, ["routing:queue:read"]);
+}
+
+#[test]
+fn the_word_division_in_the_name_of_a_permission_is_no_division() {
+    let body = api(
+        "missing.permissions",
+        "You are missing: [authorization:division:view]",
+    );
+    assert_eq!(cause_of(API, &body).0, "missing_permission");
+}
+
+#[test]
+fn a_gateway_behind_an_edge_speaks_for_the_platform() {
+    let passed = [("cf-ray", "8a-FRA"), ("server", "cloudflare")];
+    let body = r#"{"message":"You are missing the following permission(s): [routing:queue:view]"}"#;
+    assert_eq!(cause_of(&passed, body).0, "missing_permission");
+    assert_eq!(
+        cause_of(&passed, "<html>blocked"),
+        ("edge_block", Confidence::Possible)
+    );
+}
+
+#[test]
+fn a_permission_that_the_answer_does_not_name_is_doubted() {
+    let diagnosis = forbidden(API, &api("missing.permissions", ""));
+    assert!(diagnosis.missing.assumed);
+    assert!(
+        diagnosis.summary.contains("names none"),
+        "{}",
+        diagnosis.summary
+    );
+    assert!(
+        diagnosis.undetermined[0]
+            .because
+            .contains("names no permission")
+    );
+}
+
+#[test]
+fn a_401_is_provisional_until_a_fresh_token_was_tried() {
+    let mut rejected = evidence(machine(), 401, API, &api("bad.credentials", ""), 60);
+    assert!(diagnose(&rejected).provisional);
+    let mut retry = rejected.exchanges[0].clone();
+    retry.step = Step::Retry;
+    rejected.exchanges.push(retry);
+    assert!(!diagnose(&rejected).provisional);
+    let address = evidence(machine(), 401, API, &api("ip.not.authorized", ""), 60);
+    assert!(!diagnose(&address).provisional);
 }
 
 #[test]
@@ -380,8 +439,17 @@ fn without_a_probe_the_token_endpoint_decides() {
     let mut evidence = Evidence::new(&target, Operation::queues(), moment(0));
     evidence.token =
         TokenEvidence::Unavailable(std::sync::Arc::new(crate::evidence::MintFailure {
-            exchange: None,
-            unusable: Some("the answer has no access_token"),
+            exchange: Some(Exchange {
+                step: Step::Token,
+                request: "POST https://login.mypurecloud.de/oauth/token".to_owned(),
+                sent_at: moment(0),
+                phases: Phases::default(),
+                result: Ok(Answer {
+                    status: 200,
+                    ..Answer::default()
+                }),
+                flaw: Some("the answer has no access_token"),
+            }),
             at: moment(0),
         }));
     let diagnosis = diagnose(&evidence);

@@ -54,6 +54,10 @@ fn refused(cause: Cause, evidence: &Evidence, reading: &Reading) -> String {
                 "{operation} is refused for want of a permission that the answer does not name."
             )
         }
+        Cause::MissingPermission if missing.assumed => format!(
+            "{operation} is refused for want of a permission. It requires {permissions}; the answer \
+             names none."
+        ),
         Cause::MissingPermission => {
             format!("{operation} is refused: {caller} lacks {permissions}.")
         }
@@ -117,7 +121,7 @@ fn happened(outcome: Outcome, evidence: &Evidence, reading: &Reading) -> String 
 
 /// `1 queue`, `12 queues`, or entries where the operation lists something else.
 fn counted(total: u64, operation: &Operation) -> String {
-    let noun = match (operation.lists_queues(), total) {
+    let noun = match (operation.lists_queues, total) {
         (true, 1) => "queue",
         (true, _) => "queues",
         (false, 1) => "entry",
@@ -188,6 +192,10 @@ fn says(exchange: &Exchange, operation: &Operation) -> String {
         Ok(answer) => answer,
         Err(fault) => return fault.detail.clone(),
     };
+    if let Some(flaw) = exchange.flaw {
+        let kind = answer.header("content-type").unwrap_or("no content type");
+        return format!("{flaw} ({kind}, {} bytes)", answer.length);
+    }
     if (200..300).contains(&answer.status) {
         return match exchange.step {
             Step::Token => "a token was issued".to_owned(),

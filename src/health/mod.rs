@@ -126,6 +126,7 @@ enum Streak {
 }
 
 /// How a finding counts.
+#[derive(Clone, Copy)]
 enum Weight {
     Good,
     Definitive(Level),
@@ -137,16 +138,35 @@ impl Health {
     /// Takes the next finding into account.
     #[must_use]
     pub fn observe(self, finding: Finding, at: Moment, thresholds: &Thresholds) -> Self {
-        let weight = weigh(finding, thresholds.policy);
+        self.weighed(weigh(finding, thresholds.policy), at, thresholds)
+    }
+
+    /// Takes a finding into account that the next probe may revise: it counts like a transient
+    /// one, at the level of its class.
+    #[must_use]
+    pub fn observe_provisional(
+        self,
+        finding: Finding,
+        at: Moment,
+        thresholds: &Thresholds,
+    ) -> Self {
+        let weight = match weigh(finding, thresholds.policy) {
+            Weight::Definitive(level) => Weight::Transient(level),
+            other => other,
+        };
+        self.weighed(weight, at, thresholds)
+    }
+
+    fn weighed(self, weight: Weight, at: Moment, thresholds: &Thresholds) -> Self {
         if matches!(weight, Weight::Throttled) {
             return Self {
                 throttled: true,
                 ..self
             };
         }
-        let streak = self.streak.next(&weight);
+        let streak = self.streak.next(weight);
         Self {
-            settled: settle(self.settled, streak, &weight, thresholds),
+            settled: settle(self.settled, streak, weight, thresholds),
             streak,
             throttled: false,
             informed_at: Some(at),
@@ -194,7 +214,7 @@ fn verdict(status: Status, state: State) -> Verdict {
 }
 
 impl Streak {
-    fn next(self, weight: &Weight) -> Self {
+    fn next(self, weight: Weight) -> Self {
         match (weight, self) {
             (Weight::Good, Self::Good(n)) => Self::Good(n.saturating_add(1)),
             (Weight::Good, _) => Self::Good(1),
@@ -209,7 +229,7 @@ impl Streak {
 fn settle(
     settled: Option<Level>,
     streak: Streak,
-    weight: &Weight,
+    weight: Weight,
     thresholds: &Thresholds,
 ) -> Option<Level> {
     match (weight, streak) {
@@ -217,9 +237,10 @@ fn settle(
             Some(Level::Warn | Level::Fail) if good < thresholds.rise => settled,
             _ => Some(Level::Pass),
         },
-        (Weight::Definitive(level), _) => Some(*level),
+        (Weight::Definitive(level), _) => Some(level),
+        // An outage does not end a refusal: only successes do.
         (Weight::Transient(level), Streak::Transient(bad)) if bad >= thresholds.fall => {
-            Some(*level)
+            settled.max(Some(level))
         }
         _ => settled,
     }

@@ -104,6 +104,31 @@ fn an_outage_from_the_start_stays_unknown_until_it_counts() {
 }
 
 #[test]
+fn an_outage_does_not_end_a_refusal() {
+    let mut lenient = thresholds();
+    lenient.policy.outage = Level::Warn;
+    let seen = verdicts(
+        &[OK, FORBIDDEN, OUTAGE, OUTAGE, OUTAGE, OUTAGE, OK, OK],
+        &lenient,
+    );
+    let statuses: Vec<_> = seen.iter().map(|(status, _)| *status).collect();
+    assert_eq!(statuses.first(), Some(&Status::Pass));
+    assert_eq!(statuses[1..7], [Status::Fail; 6]);
+    assert_eq!(statuses.last(), Some(&Status::Pass));
+}
+
+#[test]
+fn a_provisional_finding_counts_like_a_transient_one() {
+    let thresholds = thresholds();
+    let rejected = Finding::Other(Outcome::TokenRejected);
+    let mut health = Health::default().observe(OK, at(0), &thresholds);
+    for (seconds, status) in [(30, Status::Warn), (60, Status::Warn), (90, Status::Fail)] {
+        health = health.observe_provisional(rejected, at(seconds), &thresholds);
+        assert_eq!(health.verdict(at(seconds), &thresholds).status, status);
+    }
+}
+
+#[test]
 fn alternating_results_do_not_flap() {
     let findings: Vec<_> = (0..40)
         .map(|n| if n % 2 == 0 { OK } else { OUTAGE })

@@ -66,6 +66,7 @@ fn identity() -> Identity {
 
 fn token_facts() -> TokenFacts {
     TokenFacts {
+        given: false,
         generation: 1,
         issued_at: after(0),
         expires_at: Some(after(86_400).wall),
@@ -78,6 +79,7 @@ fn empty(target: &str, finding: Finding) -> Diagnosis {
         target: name(target),
         operation: Operation::queues(),
         finding,
+        provisional: false,
         confidence: Confidence::Proven,
         summary: String::new(),
         answer: None,
@@ -148,6 +150,7 @@ pub(super) fn forbidden(target: &str) -> Diagnosis {
             retry_after: None,
         }),
         missing: Missing {
+            assumed: false,
             mode: Some(Mode::Any),
             permissions: vec![
                 "routing:queue:view".to_owned(),

@@ -169,6 +169,7 @@ mod tests {
         Refreshed {
             credential: name("a"),
             result: Ok(TokenFacts {
+                given: false,
                 generation: 2,
                 issued_at: after(0),
                 expires_at: Some(after(86_400).wall),

@@ -6,7 +6,6 @@ use prometheus::{Gauge, GaugeVec};
 
 use super::vectors::opts;
 use crate::clock::Moment;
-use crate::diagnosis::Outcome;
 use crate::snapshot::{CredentialView, Snapshot, TargetView};
 
 /// All gauges of a snapshot.
@@ -105,12 +104,10 @@ fn heartbeat(snapshot: &Snapshot) -> Vec<MetricFamily> {
 
 fn has_access(target: &TargetView) -> bool {
     target.checks.iter().all(|check| {
-        check.diagnosis.as_ref().is_some_and(|diagnosis| {
-            matches!(
-                diagnosis.finding.outcome(),
-                Outcome::Ok | Outcome::QueuesEmpty | Outcome::QueuesMissing
-            )
-        })
+        check
+            .diagnosis
+            .as_ref()
+            .is_some_and(|diagnosis| diagnosis.finding.outcome().grants_access())
     })
 }
 
@@ -119,7 +116,7 @@ fn queues(target: &TargetView) -> f64 {
     let visible = target
         .checks
         .iter()
-        .filter(|check| check.operation.lists_queues())
+        .filter(|check| check.operation.lists_queues)
         .filter_map(|check| check.diagnosis.as_ref()?.queues.total)
         .max();
     visible.unwrap_or_default() as f64

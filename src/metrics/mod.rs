@@ -56,7 +56,7 @@ impl Metrics {
             http: HttpCounters::new(&registry)?,
             scheduler_lag: Gauge::with_opts(vectors::opts(
                 "scheduler_lag_seconds",
-                "How late the latest probe began, compared with its slot.",
+                "How late calls began, compared with their slots: the greatest lag of the latest probes.",
             ))?,
             reload_successful: IntGauge::with_opts(vectors::opts(
                 "config_last_reload_successful",

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot, watch as channel};
+use tokio::sync::{mpsc, oneshot, watch as channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -126,7 +126,7 @@ pub fn start(
         Arc::clone(metrics),
         tokens.values().cloned(),
     );
-    let in_flight = Arc::new(Semaphore::new(config.probe.max_in_flight));
+    let prober = Prober::new(upstream.clone(), clock.clone(), config.probe.max_in_flight);
     let mut examinations = HashMap::new();
     for (index, target) in config.targets.iter().enumerate() {
         let Some(tokens) = tokens.get(&target.credential.name) else {
@@ -140,10 +140,8 @@ pub fn start(
             schedule: Schedule::new(target.name.as_str(), target.interval, config.probe.jitter),
             fleet: pace.spread_over(config.targets.len()),
             tokens: tokens.clone(),
-            prober: Prober::new(upstream.clone(), clock.clone()),
+            prober: prober.clone(),
             clock: clock.clone(),
-            metrics: Arc::clone(metrics),
-            in_flight: Arc::clone(&in_flight),
             reports: reports.clone(),
             requests,
         };
@@ -255,12 +253,15 @@ impl Monitor {
             }
             answers.push(answer);
         }
-        let mut latest = None;
+        // One target that may not be called now does not hide what the others found.
+        let mut latest = Err(Declined::Unknown);
         for answer in answers {
-            let snapshot = answer.await.unwrap_or(Err(Declined::Stopping))?;
-            latest = Some(snapshot);
+            let result = answer.await.unwrap_or(Err(Declined::Stopping));
+            if result.is_ok() || latest.is_err() {
+                latest = result;
+            }
         }
-        latest.ok_or(Declined::Unknown)
+        latest
     }
 
     /// Mints a new token now; joins a refresh that is under way.

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::watch::Report;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::diagnosis::{Diagnosis, Outcome, diagnose, mint_outcome};
+use crate::diagnosis::{Diagnosis, Outcome, diagnose};
 use crate::evidence::Evidence;
 use crate::health::{Health, Thresholds, stale_after};
 use crate::metrics::Metrics;
@@ -27,8 +27,34 @@ pub(super) struct Recorder {
     tokens: Vec<Tokens>,
     /// Calls left, per credential, in the order of `tokens`.
     remaining: Vec<Option<u32>>,
+    lag: Lag,
     snapshot: Snapshot,
     published: watch::Sender<Arc<Snapshot>>,
+}
+
+/// The greatest lag of the latest probes, so that one punctual target does not hide the others.
+#[derive(Debug, Default)]
+struct Lag {
+    greatest: Duration,
+    before: Duration,
+    since: Duration,
+}
+
+impl Lag {
+    /// How long a lag is remembered, at least.
+    const WINDOW: Duration = Duration::from_secs(30);
+
+    fn observe(&mut self, lag: Duration, now: Duration) {
+        self.greatest = self.greatest.max(lag);
+        if now.saturating_sub(self.since) > Self::WINDOW {
+            self.before = std::mem::take(&mut self.greatest);
+            self.since = now;
+        }
+    }
+
+    fn value(&self) -> Duration {
+        self.greatest.max(self.before)
+    }
 }
 
 impl Recorder {
@@ -65,6 +91,7 @@ impl Recorder {
             metrics,
             remaining: vec![None; tokens.len()],
             tokens,
+            lag: Lag::default(),
             snapshot,
             published,
         };
@@ -103,6 +130,10 @@ impl Recorder {
     }
 
     fn record(&mut self, report: Report) -> Vec<super::Request> {
+        if let Some(lag) = report.lag {
+            self.lag.observe(lag, self.clock.now().elapsed);
+            self.metrics.scheduler_lag(self.lag.value());
+        }
         for (operation, evidence) in report.evidence.iter().enumerate() {
             self.take_in(report.index, operation, evidence);
         }
@@ -161,11 +192,16 @@ fn update(
         check.since = Some(evidence.at.wall);
         tell_change(&diagnosis, before.is_none());
     }
-    check.health = check
-        .health
-        .observe(diagnosis.finding, evidence.at, thresholds);
+    let finding = diagnosis.finding;
+    check.health = if diagnosis.provisional {
+        check
+            .health
+            .observe_provisional(finding, evidence.at, thresholds)
+    } else {
+        check.health.observe(finding, evidence.at, thresholds)
+    };
     check.last_probe = Some(evidence.at);
-    if diagnosis.finding.outcome() == Outcome::Ok {
+    if finding.outcome().grants_access() {
         check.last_success = Some(evidence.at);
     }
     check.diagnosis = Some(Arc::new(diagnosis));
@@ -237,7 +273,7 @@ fn credential(
         grant: credential.grant.name(),
         client_id: credential.grant.client_id().map(str::to_owned),
         token: state.usable(now).map(|token| token.facts.clone()),
-        last_failure: state.last_failure.as_deref().map(mint_outcome),
+        last_failure: state.last_outcome,
         rate_limit_remaining,
     }
 }

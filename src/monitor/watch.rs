@@ -1,14 +1,12 @@
 //! The task of one target: probes on schedule, and at once when asked.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::{Declined, Request};
 use crate::clock::Clock;
-use crate::evidence::Evidence;
-use crate::metrics::Metrics;
+use crate::evidence::{Evidence, Step};
 use crate::probe::Prober;
 use crate::schedule::{Schedule, clamp_retry_after};
 use crate::target::Target;
@@ -27,9 +25,6 @@ pub(super) struct Watch {
     pub(super) tokens: Tokens,
     pub(super) prober: Prober,
     pub(super) clock: Clock,
-    pub(super) metrics: Arc<Metrics>,
-    /// Permits for calls in flight, over all targets.
-    pub(super) in_flight: Arc<Semaphore>,
     pub(super) reports: mpsc::Sender<Report>,
     pub(super) requests: mpsc::Receiver<Request>,
 }
@@ -41,6 +36,8 @@ pub(super) struct Report {
     pub(super) index: usize,
     /// One piece of evidence per operation, in order.
     pub(super) evidence: Vec<Evidence>,
+    /// How late the first call was, compared with its slot; none when somebody asked for it.
+    pub(super) lag: Option<Duration>,
     /// Who waits for the result.
     pub(super) waiting: Vec<Request>,
 }
@@ -57,7 +54,7 @@ impl Watch {
             let mut waiting = Vec::new();
             tokio::select! {
                 biased;
-                () = self.clock.sleep_until(due) => self.tell_lag(due),
+                () = self.clock.sleep_until(due) => {}
                 request = self.requests.recv() => match request {
                     Some(request) => waiting.push(request),
                     None => return,
@@ -75,10 +72,11 @@ impl Watch {
                 self.examine(&mut seen).await
             };
             let end = self.clock.now().elapsed;
+            let lag = waiting.is_empty().then(|| lag(&evidence, due)).flatten();
             if !evidence.is_empty() {
                 last_end = Some(end);
                 due = self.schedule.next(end, fastrand::f64());
-                if let Some(wait) = asked_to_wait(&evidence) {
+                if let Some(wait) = evidence.iter().filter_map(wait_asked_by).max() {
                     not_before = end.saturating_add(wait);
                     due = due.max(not_before);
                 }
@@ -90,6 +88,7 @@ impl Watch {
             let report = Report {
                 index: self.index,
                 evidence,
+                lag,
                 waiting,
             };
             if self.reports.send(report).await.is_err() {
@@ -98,24 +97,32 @@ impl Watch {
         }
     }
 
+    /// Calls every operation in turn; a rate limit ends the round.
     async fn examine(&self, seen: &mut u64) -> Vec<Evidence> {
-        let mut evidence = Vec::with_capacity(self.target.operations.len());
+        let mut round = Vec::with_capacity(self.target.operations.len());
         for operation in &self.target.operations {
-            let Ok(_permit) = self.in_flight.acquire().await else {
-                break;
-            };
             let examination = self
                 .prober
                 .examine(&self.target, operation, &self.tokens, seen);
-            evidence.push(examination.await);
+            let evidence = examination.await;
+            let limited = wait_asked_by(&evidence).is_some();
+            round.push(evidence);
+            if limited {
+                break;
+            }
         }
-        evidence
+        round
     }
+}
 
-    fn tell_lag(&self, due: Duration) {
-        let lag = self.clock.now().elapsed.saturating_sub(due);
-        self.metrics.scheduler_lag(lag);
-    }
+/// How long after its slot the first call of a round was sent.
+fn lag(round: &[Evidence], due: Duration) -> Option<Duration> {
+    let first = round
+        .first()?
+        .exchanges
+        .iter()
+        .find(|exchange| exchange.step == Step::Probe)?;
+    Some(first.sent_at.elapsed.saturating_sub(due))
 }
 
 fn decline(waiting: Vec<Request>, wait: Duration) {
@@ -127,16 +134,14 @@ fn decline(waiting: Vec<Request>, wait: Duration) {
     }
 }
 
-/// How long the last answer asked to wait, within limits.
-fn asked_to_wait(evidence: &[Evidence]) -> Option<Duration> {
-    evidence
-        .iter()
-        .filter_map(|evidence| {
-            let answer = evidence.last_probe()?.answer()?;
-            answer
-                .retry_after(evidence.at.wall)
-                .filter(|_| answer.status >= 400)
-        })
+/// How long the platform asked to be left alone, within limits.
+///
+/// Only a rate limit and an overload may ask: whatever else sends the header, a firewall's refusal
+/// for example, would blind the watch.
+fn wait_asked_by(evidence: &Evidence) -> Option<Duration> {
+    let answer = evidence.last_probe()?.answer()?;
+    matches!(answer.status, 429 | 503)
+        .then(|| answer.retry_after(evidence.at.wall))
+        .flatten()
         .map(clamp_retry_after)
-        .max()
 }

@@ -44,6 +44,10 @@ pub struct Operation {
     pub scopes: &'static [Scope],
     /// Whether the answer is a paged list with `total` and `entities`.
     pub lists: bool,
+    /// Whether the list is that of the org's queues, so that an empty one is a symptom.
+    pub lists_queues: bool,
+    /// Whether it makes no sense without a query parameter.
+    pub needs_query: bool,
 }
 
 impl Operation {
@@ -62,16 +66,10 @@ impl Operation {
             .find(|known| known.method.eq_ignore_ascii_case(method) && known.path == path.trim())
     }
 
-    /// Whether this can be probed as it stands: a GET without parameters in its path.
+    /// Whether this can be probed as it stands: a GET that needs no parameter.
     #[must_use]
     pub fn can_be_probed(&self) -> bool {
-        self.method == "GET" && !self.path.contains('{')
-    }
-
-    /// Whether the answer lists queues, so that an empty list says something about access.
-    #[must_use]
-    pub fn lists_queues(&self) -> bool {
-        self.lists && self.path.starts_with("/api/v2/routing/queues")
+        self.method == "GET" && !self.path.contains('{') && !self.needs_query
     }
 
     /// The read of queues that why403 exists for.
@@ -99,6 +97,7 @@ const AUTHORIZATION: &[Scope] = &["authorization", "authorization:readonly"];
 
 const QUEUES: Operation = Operation {
     lists: true,
+    lists_queues: true,
     ..get(
         "/api/v2/routing/queues",
         Mode::Any,
@@ -118,6 +117,7 @@ pub static OPERATIONS: &[Operation] = &[
     ),
     Operation {
         lists: true,
+        lists_queues: true,
         ..get(
             "/api/v2/routing/queues/divisionviews",
             Mode::All,
@@ -127,6 +127,7 @@ pub static OPERATIONS: &[Operation] = &[
     },
     Operation {
         lists: true,
+        lists_queues: true,
         ..get(
             "/api/v2/routing/queues/divisionviews/all",
             Mode::All,
@@ -167,6 +168,7 @@ pub static OPERATIONS: &[Operation] = &[
     ),
     Operation {
         lists: true,
+        needs_query: true,
         ..get(
             "/api/v2/authorization/divisionspermitted/paged/me",
             Mode::Any,
@@ -222,6 +224,8 @@ const fn get(
         permissions,
         scopes,
         lists: false,
+        lists_queues: false,
+        needs_query: false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use super::policy::{DEFAULT_LIFETIME, SHORTEST_LIFETIME, believable};
+use super::policy::{DEFAULT_LIFETIME, LONGEST_LIFETIME, SHORTEST_LIFETIME};
 
 /// Most scopes that are kept.
 const MOST_SCOPES: usize = 100;
@@ -14,7 +14,10 @@ const MOST_SCOPES: usize = 100;
 #[derive(Debug)]
 pub(super) struct Granted {
     pub(super) value: SecretString,
+    /// How long the token lives: what the answer says, or what is assumed.
     pub(super) lifetime: Duration,
+    /// Whether the answer says it.
+    pub(super) stated: bool,
     /// The scopes that the answer names; `None` when it names none.
     pub(super) scopes: Option<Vec<String>>,
 }
@@ -48,9 +51,11 @@ pub(super) fn granted(body: &SecretString) -> Result<Granted, &'static str> {
         Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
         Some(_) => return Err("the answer's token_type is not bearer"),
     }
+    let lifetime = lifetime(&answer)?;
     Ok(Granted {
         value: SecretString::from(value.as_str()),
-        lifetime: lifetime(&answer)?,
+        lifetime: lifetime.unwrap_or(DEFAULT_LIFETIME),
+        stated: lifetime.is_some(),
         scopes: scopes(&answer),
     })
 }
@@ -60,11 +65,11 @@ pub(super) fn can_be_sent(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// `expires_in` in seconds, in any type that means a number.
-fn lifetime(answer: &Map<String, Value>) -> Result<Duration, &'static str> {
+/// `expires_in` in seconds, in any type that means a number; none when it is missing.
+fn lifetime(answer: &Map<String, Value>) -> Result<Option<Duration>, &'static str> {
     const UNREADABLE: &str = "the answer's expires_in is no number of seconds";
     let seconds = match answer.get("expires_in") {
-        None | Some(Value::Null) => return Ok(DEFAULT_LIFETIME),
+        None | Some(Value::Null) => return Ok(None),
         Some(Value::Number(number)) => number.as_f64(),
         Some(Value::String(text)) => text.trim().parse().ok(),
         Some(_) => None,
@@ -75,9 +80,8 @@ fn lifetime(answer: &Map<String, Value>) -> Result<Duration, &'static str> {
     if seconds < SHORTEST_LIFETIME.as_secs_f64() {
         return Err("the token expires on arrival");
     }
-    // Too large for a duration is a very long life.
     let lifetime = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-    Ok(believable(lifetime))
+    Ok(Some(lifetime.min(LONGEST_LIFETIME)))
 }
 
 fn scopes(answer: &Map<String, Value>) -> Option<Vec<String>> {
@@ -107,9 +111,9 @@ mod tests {
         assert_eq!(with_expiry("3600"), Ok(3_600));
         assert_eq!(with_expiry("3600.9"), Ok(3_600));
         assert_eq!(with_expiry("\"3600\""), Ok(3_600));
-        assert_eq!(with_expiry("1e30"), Ok(86_400));
-        assert_eq!(with_expiry("\"inf\""), Ok(86_400));
-        assert_eq!(with_expiry("18446744073709551615"), Ok(86_400));
+        assert_eq!(with_expiry("1e30"), Ok(172_800));
+        assert_eq!(with_expiry("\"inf\""), Ok(172_800));
+        assert_eq!(with_expiry("18446744073709551615"), Ok(172_800));
         assert_eq!(with_expiry("null"), Ok(300));
         assert_eq!(read(r#"{"access_token":"t"}"#), Ok(300));
     }
@@ -169,7 +173,7 @@ mod tests {
             drop(granted(&SecretString::from(body)));
             for text in [number.to_string(), format!("\"{number}\"")] {
                 let life = with_expiry(&text);
-                prop_assert!(number < 10.0 || life.is_ok_and(|life| life <= 86_400), "{}", text);
+                prop_assert!(number < 10.0 || life.is_ok_and(|life| life <= 172_800), "{}", text);
             }
         }
     }

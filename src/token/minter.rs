@@ -1,22 +1,23 @@
 //! The background task of one credential: the only one that talks to the token endpoint.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{mpsc, watch};
 
-use super::answer::{Granted, can_be_sent, granted};
+use super::answer::{Granted, granted};
 use super::policy::{
-    FLOOR, FORCED_PAUSE, Failures, INVALIDATION_PAUSE, never_send_margin, pause, refresh_after,
+    FLOOR, FORCED_PAUSE, FailureKind, Failures, invalidation_pause, never_send_margin, pause,
+    refresh_after,
 };
+use super::secret::SecretSource;
 use super::{Attempt, Command, NotRenewed, Reply, Setup, State, Token, Tokens};
 use crate::clock::Moment;
-use crate::config::read_secret_file;
 use crate::diagnosis::{Outcome, is_definitive, mint_outcome};
 use crate::evidence::{Exchange, MintFailure, Step, TokenFacts};
 use crate::schedule::clamp_retry_after;
-use crate::target::{Credential, Grant, Secret};
+use crate::target::{Credential, Grant};
 use crate::upstream::{Auth, Call};
 
 /// Longest time of one call to the token endpoint.
@@ -24,22 +25,23 @@ const MINT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time of one attempt, whatever goes wrong around the call.
 const ATTEMPT_GUARD: Duration = Duration::from_secs(22);
 /// Longest sleep: the wall clock and the secret's file are looked at this often.
-const SLICE: Duration = Duration::from_secs(15);
-/// Longest time to read a secret's file.
-const FILE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const SLICE: Duration = Duration::from_secs(15);
 
 /// The background task of one credential, before it runs.
 #[derive(Debug)]
 pub struct Minter {
-    credential: Arc<Credential>,
-    setup: Setup,
-    state: watch::Sender<State>,
+    pub(super) credential: Arc<Credential>,
+    pub(super) setup: Setup,
+    pub(super) state: watch::Sender<State>,
     /// Without a limit: whoever asks waits for the reply, and all who wait share one attempt.
-    commands: mpsc::UnboundedReceiver<Command>,
-    /// The secret as it was last read.
-    secret: SecretString,
+    pub(super) commands: mpsc::UnboundedReceiver<Command>,
+    pub(super) secret: SecretSource,
     failures: Failures,
     generation: u64,
+    /// The newest generation that the API did not reject.
+    accepted: Arc<AtomicU64>,
+    /// How many tokens in a row were rejected without ever having been accepted.
+    fruitless: u32,
     /// When the next attempt is due, on the monotonic clock.
     due: Duration,
     last_attempt: Option<Moment>,
@@ -53,21 +55,25 @@ impl Minter {
     #[must_use]
     pub fn new(credential: Arc<Credential>, setup: Setup, delay: Duration) -> (Self, Tokens) {
         let now = setup.clock.now();
-        let (state, published) = watch::channel(initial(&credential, now));
+        let (state, published) = watch::channel(State::default());
+        let accepted = Arc::new(AtomicU64::new(0));
         let (sender, commands) = mpsc::unbounded_channel();
         let tokens = Tokens {
             credential: Arc::clone(&credential),
             clock: setup.clock.clone(),
             state: published,
             commands: sender,
+            accepted: Arc::clone(&accepted),
         };
         let minter = Self {
-            secret: secret_of(&credential.grant).value.clone(),
+            secret: SecretSource::new(&credential),
             credential,
             state,
             commands,
             failures: Failures::NONE,
             generation: 0,
+            accepted,
+            fruitless: 0,
             due: now.elapsed.saturating_add(delay),
             last_attempt: None,
             last_invalidation: None,
@@ -87,28 +93,14 @@ impl Minter {
             let wake = self.due.min(now.elapsed.saturating_add(SLICE));
             tokio::select! {
                 biased;
-                command = self.commands.recv() => match command {
-                    Some(command) => self.obey(command).await,
-                    // No handle is left that could ask; tokens are still renewed for nobody.
-                    None => std::future::pending().await,
-                },
+                Some(command) = self.commands.recv() => self.obey(command).await,
                 () = self.setup.clock.sleep_until(wake) => self.on_time().await,
             }
         }
     }
 
-    /// A given token is never renewed: every request for a newer one is declined.
-    async fn keep_given(&mut self) {
-        while let Some(command) = self.commands.recv().await {
-            if let Command::Rejected { reply, .. } | Command::Forced { reply } = command {
-                answer(reply, Err(NotRenewed::Given));
-            }
-        }
-        std::future::pending::<()>().await;
-    }
-
     async fn on_time(&mut self) {
-        if self.reread_secret().await || self.is_due(self.setup.clock.now()) {
+        if self.secret.reread().await || self.is_due(self.setup.clock.now()) {
             self.attempt().await;
         }
     }
@@ -117,7 +109,7 @@ impl Minter {
     /// although nothing failed: the machine slept, or a clock was set.
     fn is_due(&self, now: Moment) -> bool {
         let unusable = self.state.borrow().usable(now).is_none();
-        now.elapsed >= self.due || (unusable && self.failures.count() == 0 && self.generation > 0)
+        now.elapsed >= self.due || (unusable && self.failures.count == 0 && self.generation > 0)
     }
 
     async fn obey(&mut self, command: Command) {
@@ -125,7 +117,7 @@ impl Minter {
         match command {
             // After a failure the schedule decides: whoever needs a token is told the failure.
             Command::Needed => {
-                if self.failures.count() == 0 {
+                if self.failures.count == 0 {
                     self.attempt_unless_usable(now).await;
                 }
             }
@@ -162,13 +154,18 @@ impl Minter {
         if let Some(newer) = current.filter(|token| token.facts.generation != generation) {
             return Ok(newer);
         }
-        if let Some(wait) = remaining(self.last_invalidation, INVALIDATION_PAUSE, now) {
+        if self.accepted.load(Ordering::Relaxed) >= generation {
+            self.fruitless = 0;
+        }
+        let pause = invalidation_pause(self.fruitless);
+        if let Some(wait) = remaining(self.last_invalidation, pause, now) {
             return Err(NotRenewed::TooSoon(wait));
         }
         self.last_invalidation = Some(now);
+        self.fruitless = self.fruitless.saturating_add(1);
         self.state.send_modify(|state| state.current = None);
         // A failing token endpoint is not asked more often because the API rejects tokens.
-        if self.failures.count() > 0 && now.elapsed < self.due {
+        if self.failures.count > 0 && now.elapsed < self.due {
             return self.outcome();
         }
         self.attempt().await;
@@ -192,27 +189,28 @@ impl Minter {
             self.setup.clock.sleep_until(resume).await;
         }
         self.state.send_modify(|state| state.in_flight = true);
+        // The host's permit first: who waits for a slow host must not hold what others need.
+        let permits = Arc::clone(&self.setup.permits);
+        let _host = match permits.hosts.get(self.credential.login.authority()) {
+            Some(host) => Some(host.acquire().await),
+            None => None,
+        };
+        let _process = permits.process.acquire().await;
         let began = self.setup.clock.now();
         self.last_attempt = Some(began);
-        let result = match tokio::time::timeout(ATTEMPT_GUARD, self.mint()).await {
-            Ok(result) => result,
-            Err(_) => Err((None, None)),
-        };
+        let minted = tokio::time::timeout(ATTEMPT_GUARD, self.mint()).await;
         let ended = self.setup.clock.now();
-        let counted = match result {
-            Ok((exchange, granted)) => {
+        let result = match minted {
+            Ok(Ok((exchange, granted))) => {
                 self.accept(exchange, granted);
                 Ok(())
             }
-            Err((exchange, unusable)) => Err(self.fail(MintFailure {
-                exchange,
-                unusable,
-                at: ended,
-            })),
+            Ok(Err(exchange)) => Err(self.fail(Some(exchange), ended)),
+            Err(_) => Err(self.fail(None, ended)),
         };
         let attempt = Attempt {
             credential: self.credential.name.clone(),
-            result: counted,
+            result,
             took: ended.since(began),
         };
         // Nobody counts any more when the service is stopping.
@@ -220,33 +218,30 @@ impl Minter {
         self.answer_joined();
     }
 
-    async fn mint(
-        &mut self,
-    ) -> Result<(Exchange, Granted), (Option<Exchange>, Option<&'static str>)> {
-        self.reread_secret().await;
-        let Grant::ClientCredentials { client_id, .. } = &self.credential.grant else {
-            return Err((None, Some("the token was given and cannot be renewed")));
-        };
-        let permits = &self.setup.permits;
-        let _process = permits.process.acquire().await;
-        let _host = match permits.hosts.get(self.credential.login.authority()) {
-            Some(host) => Some(host.acquire().await),
-            None => None,
-        };
+    /// One request to the token endpoint: what it grants, or the exchange that grants nothing.
+    async fn mint(&mut self) -> Result<(Exchange, Granted), Exchange> {
+        self.secret.reread().await;
+        let client_id = self.credential.grant.client_id().unwrap_or_default();
         let call = Call {
             step: Step::Token,
             url: self.credential.token_url(),
-            auth: Auth::Basic(client_id, &self.secret),
+            auth: Auth::Basic(client_id, self.secret.value()),
             form: Some(&[("grant_type", "client_credentials")]),
             timeout: MINT_TIMEOUT,
         };
-        let (exchange, body) = self.setup.upstream.mint(call).await;
-        match exchange.answer().map(|answer| answer.status) {
-            Some(200..=299) => match granted(&body) {
-                Ok(granted) => Ok((exchange, granted)),
-                Err(why) => Err((Some(exchange), Some(why))),
-            },
-            _ => Err((Some(exchange), None)),
+        let (mut exchange, body) = self.setup.upstream.mint(call).await;
+        if !exchange
+            .answer()
+            .is_some_and(|answer| (200..300).contains(&answer.status))
+        {
+            return Err(exchange);
+        }
+        match granted(&body) {
+            Ok(granted) => Ok((exchange, granted)),
+            Err(flaw) => {
+                exchange.flaw = Some(flaw);
+                Err(exchange)
+            }
         }
     }
 
@@ -263,7 +258,8 @@ impl Minter {
             facts: TokenFacts {
                 generation: self.generation,
                 issued_at,
-                expires_at: Some(expires.wall),
+                expires_at: granted.stated.then_some(expires.wall),
+                given: false,
                 scopes: granted.scopes,
             },
             minted_by: Some(exchange),
@@ -279,19 +275,20 @@ impl Minter {
         self.state.send_modify(|state| {
             state.current = Some(Arc::new(token));
             state.last_failure = None;
+            state.last_outcome = None;
             state.attempts = state.attempts.saturating_add(1);
             state.in_flight = false;
         });
     }
 
-    fn fail(&mut self, failure: MintFailure) -> Outcome {
+    fn fail(&mut self, exchange: Option<Exchange>, at: Moment) -> Outcome {
+        let failure = MintFailure { exchange, at };
         let outcome = mint_outcome(&failure);
-        let count = self.failures.count().saturating_add(1);
-        self.failures = match outcome {
-            Outcome::AuthRateLimited => Failures::Throttled(count),
-            outcome if is_definitive(outcome) => Failures::Definitive(count),
-            _ => Failures::Transient(count),
-        };
+        self.failures = self.failures.and(match outcome {
+            Outcome::AuthRateLimited => FailureKind::Throttled,
+            outcome if is_definitive(outcome) => FailureKind::Definitive,
+            _ => FailureKind::Transient,
+        });
         let asked = failure
             .exchange
             .as_ref()
@@ -303,7 +300,7 @@ impl Minter {
         tracing::warn!(
             credential = %self.credential.name,
             cause = outcome.slug(),
-            attempts = count,
+            attempts = self.failures.count,
             next_attempt_seconds = pause.as_secs(),
             "no token for {}: {}",
             self.credential.name,
@@ -311,6 +308,7 @@ impl Minter {
         );
         self.state.send_modify(|state| {
             state.last_failure = Some(Arc::new(failure));
+            state.last_outcome = Some(outcome);
             state.attempts = state.attempts.saturating_add(1);
             state.in_flight = false;
         });
@@ -331,73 +329,6 @@ impl Minter {
             }
         }
     }
-
-    /// Reads the secret's file again; true when it holds another secret than before.
-    ///
-    /// A file that cannot be read for a moment, as while it is replaced, keeps the old secret.
-    async fn reread_secret(&mut self) -> bool {
-        let Some(path) = secret_of(&self.credential.grant).file.clone() else {
-            return false;
-        };
-        let read = tokio::task::spawn_blocking(move || read_secret_file(&path));
-        let secret = match tokio::time::timeout(FILE_TIMEOUT, read).await {
-            Ok(Ok(Ok(secret))) => secret,
-            Ok(Ok(Err(error))) => {
-                tracing::warn!(
-                    credential = %self.credential.name,
-                    "the secret's file of {} {error}; the secret read before is kept",
-                    self.credential.name
-                );
-                return false;
-            }
-            _ => return false,
-        };
-        let changed = secret.expose_secret() != self.secret.expose_secret();
-        if changed {
-            tracing::info!(credential = %self.credential.name, "the secret of {} was replaced", self.credential.name);
-            self.secret = secret;
-        }
-        changed
-    }
-}
-
-/// The state before the first attempt; a given token is there from the start.
-fn initial(credential: &Credential, now: Moment) -> State {
-    let Grant::AccessToken { token } = &credential.grant else {
-        return State::default();
-    };
-    if !can_be_sent(token.value.expose_secret()) {
-        return State {
-            last_failure: Some(Arc::new(MintFailure {
-                exchange: None,
-                unusable: Some("the given token has characters that no header may carry"),
-                at: now,
-            })),
-            ..State::default()
-        };
-    }
-    State {
-        current: Some(Arc::new(Token {
-            value: token.value.clone(),
-            facts: TokenFacts {
-                generation: 1,
-                issued_at: now,
-                expires_at: None,
-                scopes: None,
-            },
-            minted_by: None,
-            expires: None,
-            margin: Duration::ZERO,
-        })),
-        ..State::default()
-    }
-}
-
-fn secret_of(grant: &Grant) -> &Secret {
-    match grant {
-        Grant::ClientCredentials { client_secret, .. } => client_secret,
-        Grant::AccessToken { token } => token,
-    }
 }
 
 /// What is left of `pause` since `last`; none when it is over.
@@ -406,7 +337,7 @@ fn remaining(last: Option<Moment>, pause: Duration, now: Moment) -> Option<Durat
     (!left.is_zero()).then_some(left)
 }
 
-fn answer(reply: Reply, result: Result<Arc<Token>, NotRenewed>) {
+pub(super) fn answer(reply: Reply, result: Result<Arc<Token>, NotRenewed>) {
     // Whoever asked may have gone away; the token is cached all the same.
     reply.send(result).unwrap_or_default();
 }

@@ -6,12 +6,15 @@
 //! cost one request. A failure never replaces a usable token, and an expired token is never sent.
 
 mod answer;
+mod given;
 mod minter;
 mod policy;
+mod secret;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -66,6 +69,8 @@ pub struct State {
     pub current: Option<Arc<Token>>,
     /// Why the latest attempt failed; none when it succeeded.
     pub last_failure: Option<Arc<MintFailure>>,
+    /// What that failure was.
+    pub last_outcome: Option<Outcome>,
     /// How many attempts have ended.
     pub attempts: u64,
     /// Whether an attempt is under way.
@@ -163,6 +168,8 @@ pub struct Tokens {
     clock: Clock,
     state: watch::Receiver<State>,
     commands: mpsc::UnboundedSender<Command>,
+    /// The newest generation that the API did not reject.
+    accepted: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Command {
@@ -214,11 +221,15 @@ impl Tokens {
             if state.changed().await.is_err() {
                 return Err(Arc::new(MintFailure {
                     exchange: None,
-                    unusable: Some("the service is stopping"),
                     at: self.clock.now(),
                 }));
             }
         }
+    }
+
+    /// Notes that the API answered otherwise than 401 to the token of `generation`.
+    pub fn accepted(&self, generation: u64) {
+        self.accepted.fetch_max(generation, Ordering::Relaxed);
     }
 
     /// Replaces the token of `generation`, which the API rejected; joins an attempt under way.

@@ -8,18 +8,28 @@ use crate::schedule::backoff;
 pub(super) const DEFAULT_LIFETIME: Duration = Duration::from_mins(5);
 /// A token that lives shorter than this is a failed attempt.
 pub(super) const SHORTEST_LIFETIME: Duration = Duration::from_secs(10);
-/// Lifetimes beyond this are not believed.
-const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
+/// The longest lifetime that the platform can be set to; longer ones are not believed.
+pub(super) const LONGEST_LIFETIME: Duration = Duration::from_hours(48);
+/// A token is renewed after this time even when it lives longer.
+const LONGEST_USE: Duration = Duration::from_hours(24);
 /// Least time between two attempts, whatever happens.
 pub(super) const FLOOR: Duration = Duration::from_secs(1);
 /// Least time between two invalidations by 401.
-pub(super) const INVALIDATION_PAUSE: Duration = Duration::from_mins(1);
+const INVALIDATION_PAUSE: Duration = Duration::from_mins(1);
+/// Most time between two invalidations by 401.
+const LONGEST_INVALIDATION_PAUSE: Duration = Duration::from_mins(30);
 /// Least time between two forced refreshes.
 pub(super) const FORCED_PAUSE: Duration = Duration::from_secs(30);
 
-/// A lifetime that can be worked with.
-pub(super) fn believable(lifetime: Duration) -> Duration {
-    lifetime.min(LONGEST_LIFETIME)
+/// Least time until the next token may be replaced because of a 401, when `fruitless`
+/// replacements in a row were rejected without ever having been accepted.
+///
+/// Minting cannot cure such a 401, and too many tokens invalidate those of other processes.
+pub(super) fn invalidation_pause(fruitless: u32) -> Duration {
+    let factor = 5_u32.saturating_pow(fruitless.min(5));
+    INVALIDATION_PAUSE
+        .saturating_mul(factor)
+        .min(LONGEST_INVALIDATION_PAUSE)
 }
 
 /// How long before its expiry a token is due for renewal.
@@ -33,6 +43,7 @@ fn window(lifetime: Duration) -> Duration {
 /// start of the renewal later, by at most a fifth of the window, so that many processes do not
 /// renew together.
 pub(super) fn refresh_after(lifetime: Duration, unit: f64) -> Duration {
+    let lifetime = lifetime.min(LONGEST_USE);
     let window = window(lifetime);
     let jitter = window.mul_f64(0.2 * unit.clamp(0.0, 1.0));
     lifetime.saturating_sub(window).saturating_add(jitter)
@@ -50,23 +61,36 @@ pub(super) fn never_send_margin(lifetime: Duration, call_timeout: Duration) -> D
     margin.min(most)
 }
 
-/// The kind of the last attempts' failures, and how many there were in a row.
+/// Failed attempts in a row of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failures {
-    /// Time may heal them.
-    Transient(u32),
+pub(super) struct Failures {
+    pub(super) kind: FailureKind,
+    pub(super) count: u32,
+}
+
+/// What a failure asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailureKind {
+    /// Time may heal it.
+    Transient,
     /// Somebody has to change something.
-    Definitive(u32),
+    Definitive,
     /// The token endpoint limits the rate.
-    Throttled(u32),
+    Throttled,
 }
 
 impl Failures {
-    pub(super) const NONE: Self = Self::Transient(0);
+    pub(super) const NONE: Self = Self {
+        kind: FailureKind::Transient,
+        count: 0,
+    };
 
-    pub(super) fn count(self) -> u32 {
-        match self {
-            Self::Transient(count) | Self::Definitive(count) | Self::Throttled(count) => count,
+    /// One more failure; a failure of another kind begins to count anew.
+    pub(super) fn and(self, kind: FailureKind) -> Self {
+        let before = if self.kind == kind { self.count } else { 0 };
+        Self {
+            kind,
+            count: before.saturating_add(1),
         }
     }
 }
@@ -74,12 +98,13 @@ impl Failures {
 /// The pause until the next attempt; what the server asked for counts when it is longer.
 pub(super) fn pause(failures: Failures, asked: Option<Duration>, unit: f64) -> Duration {
     let seconds = Duration::from_secs;
-    let own = match failures {
-        Failures::Transient(count) => backoff(count, seconds(2), seconds(60), unit),
-        Failures::Throttled(count) => backoff(count, seconds(30), seconds(300), unit),
+    let (base, cap) = match failures.kind {
+        FailureKind::Transient => (2, 60),
+        FailureKind::Throttled => (30, 300),
         // At least a minute, so the base is twice that: a backoff is half to all of its value.
-        Failures::Definitive(count) => backoff(count, seconds(120), seconds(300), unit),
+        FailureKind::Definitive => (120, 300),
     };
+    let own = backoff(failures.count, seconds(base), seconds(cap), unit);
     own.max(asked.unwrap_or_default()).max(FLOOR)
 }
 
@@ -113,9 +138,25 @@ mod tests {
     }
 
     #[test]
+    fn fruitless_replacements_become_rare() {
+        let minutes = |fruitless| invalidation_pause(fruitless).as_secs() / 60;
+        assert_eq!([0, 1, 2, 3, u32::MAX].map(minutes), [1, 5, 25, 30, 30]);
+    }
+
+    #[test]
+    fn a_failure_of_another_kind_counts_anew() {
+        let network = Failures::NONE
+            .and(FailureKind::Transient)
+            .and(FailureKind::Transient);
+        assert_eq!(network.count, 2);
+        assert_eq!(network.and(FailureKind::Definitive).count, 1);
+    }
+
+    #[test]
     fn a_definitive_failure_waits_a_minute_and_more() {
         for count in 1..10 {
-            let least = pause(Failures::Definitive(count), None, 0.0);
+            let kind = FailureKind::Definitive;
+            let least = pause(Failures { kind, count }, None, 0.0);
             assert!(least >= Duration::from_mins(1) && least <= Duration::from_mins(5));
         }
     }
@@ -127,7 +168,7 @@ mod tests {
             timeout in 1_u64..60,
             unit in 0.0..1.0_f64,
         ) {
-            let lifetime = believable(Duration::from_secs(lifetime));
+            let lifetime = Duration::from_secs(lifetime);
             let margin = never_send_margin(lifetime, Duration::from_secs(timeout));
             prop_assert!(refresh_after(lifetime, unit) + margin <= lifetime);
         }
@@ -139,12 +180,8 @@ mod tests {
             asked: Option<u32>,
         ) {
             let asked = asked.map(|asked| Duration::from_secs(asked.into()));
-            for failures in [
-                Failures::Transient(count),
-                Failures::Definitive(count),
-                Failures::Throttled(count),
-            ] {
-                let pause = pause(failures, asked, unit);
+            for kind in [FailureKind::Transient, FailureKind::Definitive, FailureKind::Throttled] {
+                let pause = pause(Failures { kind, count }, asked, unit);
                 prop_assert!(pause >= FLOOR);
                 prop_assert!(asked.is_none_or(|asked| pause >= asked));
             }

@@ -4,18 +4,18 @@
 //! order of name resolution, TCP, TLS and HTTP does not.
 
 use std::error::Error;
-use std::time::Duration;
 
-use super::timeline::Phase;
+use super::timeline::{Phase, Timeline};
 use crate::evidence::{Fault, FaultKind, printable};
 
 /// Most characters of a library's error text that are kept.
 const DETAIL_CAP: usize = 200;
 
-pub(super) fn classify(error: &reqwest::Error, phase: Phase, timeout: Duration) -> Fault {
+pub(super) fn classify(error: &reqwest::Error, timeline: &Timeline) -> Fault {
     if error.is_timeout() {
-        return timed_out(phase, timeout);
+        return timed_out(timeline);
     }
+    let phase = timeline.phase();
     let kind = match phase {
         Phase::Dns => FaultKind::Dns,
         Phase::Connect if is_tls(error) => FaultKind::Tls,
@@ -23,23 +23,24 @@ pub(super) fn classify(error: &reqwest::Error, phase: Phase, timeout: Duration) 
         Phase::Tls => FaultKind::Tls,
         Phase::Waiting | Phase::Reading => FaultKind::Reset,
     };
+    let text = format!("{} ({})", innermost(error), phase.doing());
     Fault {
         kind,
-        detail: printable(
-            &format!("{} ({})", innermost(error), phase.doing()),
-            DETAIL_CAP,
-        ),
+        detail: printable(&text, DETAIL_CAP),
     }
 }
 
-pub(super) fn timed_out(phase: Phase, timeout: Duration) -> Fault {
+/// A name that is not resolved in time is a fault of name resolution; any other phase that takes
+/// too long is a timeout.
+pub(super) fn timed_out(timeline: &Timeline) -> Fault {
+    let phase = timeline.phase();
+    let after = timeline.phases().total.as_millis();
     Fault {
-        kind: FaultKind::Timeout,
-        detail: format!(
-            "not finished after {} ms ({})",
-            timeout.as_millis(),
-            phase.doing()
-        ),
+        kind: match phase {
+            Phase::Dns => FaultKind::Dns,
+            _ => FaultKind::Timeout,
+        },
+        detail: format!("given up after {after} ms ({})", phase.doing()),
     }
 }
 

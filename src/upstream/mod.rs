@@ -188,6 +188,7 @@ impl Upstream {
                 status,
                 headers: kept_headers(&headers, &scrubber),
                 body: scrubber.scrub(&text),
+                length: raw.bytes.len(),
                 truncated: raw.truncated,
             };
             body = text.into_owned();
@@ -199,6 +200,7 @@ impl Upstream {
             sent_at: timeline.began(),
             phases: timeline.phases(),
             result,
+            flaw: None,
         };
         (exchange, body)
     }
@@ -240,8 +242,8 @@ impl Upstream {
         let guard = timeout.saturating_add(Duration::from_secs(1));
         match tokio::time::timeout(guard, timeline.watch(call)).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(fault::classify(&error, timeline.phase(), timeout)),
-            Err(_) => Err(fault::timed_out(timeline.phase(), guard)),
+            Ok(Err(error)) => Err(fault::classify(&error, timeline)),
+            Err(_) => Err(fault::timed_out(timeline)),
         }
     }
 }

@@ -232,7 +232,8 @@ pub(super) static TOKEN_UNREADABLE: Entry = Entry {
              API host or a web page.",
         ),
         both(
-            "Look at the excerpt in the diagnosis: a login page or an error page names its sender.",
+            "Look at the evidence in the diagnosis: the content type and the length of the answer often \
+             show a login page or an error page of a proxy.",
         ),
         both(
             "If a proxy or gateway stands before it, have it pass `POST /oauth/token` through \

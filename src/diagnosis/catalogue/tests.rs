@@ -33,6 +33,7 @@ fn texts(list: &[&str]) -> Vec<String> {
 fn full() -> Missing {
     Missing {
         mode: Some(Mode::Any),
+        assumed: false,
         permissions: texts(&["routing:queue:edit", "routing:queue:view"]),
         scopes: texts(&["routing", "routing:readonly"]),
         divisions: vec![

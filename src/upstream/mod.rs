@@ -187,7 +187,11 @@ impl Upstream {
             let answer = Answer {
                 status,
                 headers: kept_headers(&headers, &scrubber),
-                body: scrubber.scrub(&text),
+                body: if raw.truncated {
+                    scrubber.scrub_cut(&text)
+                } else {
+                    scrubber.scrub(&text)
+                },
                 length: raw.bytes.len(),
                 truncated: raw.truncated,
             };

@@ -1,8 +1,9 @@
 //! Removing from an answer what must not be kept: our own secrets and control characters.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
+use url::form_urlencoded::byte_serialize;
 
 use super::Auth;
 
@@ -13,29 +14,23 @@ const SHORTEST_SECRET: usize = 4;
 
 /// Replaces the secrets of one call wherever an answer echoes them.
 pub(super) struct Scrubber {
+    /// The secrets in every form, longest first.
     needles: Vec<String>,
 }
 
 impl Scrubber {
     pub(super) fn new(auth: Auth<'_>) -> Self {
         let mut needles = Vec::new();
-        let mut add = |secret: &str| {
-            if secret.len() >= SHORTEST_SECRET {
-                needles.push(secret.to_owned());
-                needles.push(STANDARD.encode(secret));
-                needles.push(URL_SAFE_NO_PAD.encode(secret));
-                needles.push(url::form_urlencoded::byte_serialize(secret.as_bytes()).collect());
-            }
-        };
         match auth {
-            Auth::Bearer(token) => add(token.expose_secret()),
+            Auth::Bearer(token) => add(token.expose_secret(), &mut needles),
             Auth::Basic(id, secret) => {
-                add(secret.expose_secret());
-                add(&format!("{id}:{}", secret.expose_secret()));
+                let secret = secret.expose_secret();
+                add(secret, &mut needles);
+                add(&format!("{id}:{secret}"), &mut needles);
             }
         }
         // Longest first, so that no needle leaves the tail of another behind.
-        needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+        needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         needles.dedup();
         Self { needles }
     }
@@ -49,6 +44,65 @@ impl Scrubber {
             }
         })
     }
+
+    /// As [`Self::scrub`], for a text that was cut, perhaps in the middle of a secret.
+    pub(super) fn scrub_cut(&self, text: &str) -> String {
+        let mut scrubbed = self.scrub(text);
+        let began = self
+            .needles
+            .iter()
+            .filter_map(|needle| longest_end(&scrubbed, needle))
+            .max();
+        if let Some(length) = began {
+            scrubbed.truncate(scrubbed.len() - length);
+            scrubbed.push_str(REDACTED);
+        }
+        scrubbed
+    }
+}
+
+/// Adds the forms in which an answer may echo `secret`: as it is, in base64, and each of these
+/// as a URL or a JSON text has it.
+fn add(secret: &str, needles: &mut Vec<String>) {
+    if secret.len() < SHORTEST_SECRET {
+        return;
+    }
+    for form in [
+        secret.to_owned(),
+        STANDARD.encode(secret),
+        STANDARD_NO_PAD.encode(secret),
+        URL_SAFE_NO_PAD.encode(secret),
+    ] {
+        let in_form: String = byte_serialize(form.as_bytes()).collect();
+        let in_url = in_form.replace('+', "%20").replace("%7E", "~");
+        let in_json = form.replace('\\', "\\\\").replace('"', "\\\"");
+        needles.extend([lower_hex(&in_form), lower_hex(&in_url), in_form, in_url]);
+        // Some writers of JSON escape slashes, too.
+        needles.extend([in_json.replace('/', "\\/"), in_json, form]);
+    }
+}
+
+/// `%2F` as `%2f`.
+fn lower_hex(encoded: &str) -> String {
+    let mut pieces = encoded.split('%');
+    let mut lower = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at_checked(2).unwrap_or((piece, ""));
+        lower.extend(["%", &digits.to_ascii_lowercase(), rest]);
+    }
+    lower
+}
+
+/// The length of the longest end of `text` that `needle` begins with; short ones do not count.
+fn longest_end(text: &str, needle: &str) -> Option<usize> {
+    let ends = needle.char_indices().map(|(at, _)| at);
+    ends.rev()
+        .take_while(|length| *length >= SHORTEST_SECRET)
+        .find(|length| {
+            needle
+                .get(..*length)
+                .is_some_and(|begin| text.ends_with(begin))
+        })
 }
 
 #[cfg(test)]
@@ -59,16 +113,39 @@ mod tests {
 
     #[test]
     fn an_echoed_secret_is_removed_in_every_usual_form() {
-        let secret = SecretString::from("s3cr3t/+ value");
+        let secret = SecretString::from("s3cr3t/+\"~~~~ value");
+        let pair = STANDARD.encode("client:s3cr3t/+\"~~~~ value");
+        assert!(pair.contains('+'), "{pair} is the same in a URL");
         let scrubber = Scrubber::new(Auth::Basic("client", &secret));
         for echo in [
-            "s3cr3t/+ value".to_owned(),
-            STANDARD.encode("client:s3cr3t/+ value"),
-            STANDARD.encode("s3cr3t/+ value"),
-            "s3cr3t%2F%2B+value".to_owned(),
+            secret.expose_secret().to_owned(),
+            STANDARD.encode(secret.expose_secret()),
+            URL_SAFE_NO_PAD.encode(secret.expose_secret()),
+            pair.clone(),
+            pair.replace('+', "%2B").replace('=', "%3D"),
+            pair.replace('+', "%2b").replace('=', "%3d"),
+            pair.trim_end_matches('=').to_owned(),
+            "s3cr3t%2F%2B%22%7E%7E%7E%7E+value".to_owned(),
+            "s3cr3t%2f%2b%22%7e%7e%7e%7e+value".to_owned(),
+            "s3cr3t%2F%2B%22~~~~%20value".to_owned(),
+            r#"s3cr3t/+\"~~~~ value"#.to_owned(),
+            r#"s3cr3t\/+\"~~~~ value"#.to_owned(),
         ] {
             let text = format!("before {echo} after");
             assert_eq!(scrubber.scrub(&text), "before [redacted] after", "{echo}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_is_removed_as_far_as_it_goes() {
+        let secret = SecretString::from("tökens3cr3t");
+        let scrubber = Scrubber::new(Auth::Bearer(&secret));
+        assert_eq!(scrubber.scrub_cut("see tökens3cr"), "see [redacted]");
+        assert_eq!(scrubber.scrub_cut("see tökens3cr3t"), "see [redacted]");
+        assert_eq!(scrubber.scrub_cut("see tök"), "see [redacted]");
+        assert_eq!(scrubber.scrub_cut("see t%C3%B6ke"), "see [redacted]");
+        assert_eq!(scrubber.scrub_cut("see tö"), "see tö", "too short to tell");
+        assert_eq!(scrubber.scrub_cut("tökens3 is part"), "tökens3 is part");
+        assert_eq!(scrubber.scrub_cut(""), "");
     }
 }

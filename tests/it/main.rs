@@ -15,8 +15,11 @@
 )]
 
 mod harness;
+mod process;
 
+mod cli;
 mod clock;
 mod scenarios;
+mod secrecy;
 mod tidy;
 mod token;

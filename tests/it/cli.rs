@@ -1,0 +1,6 @@
+//! The command line as a person or a script meets it: the real binary, what it prints, and with
+//! which status it ends.
+
+mod commands;
+mod diagnose;
+mod service;

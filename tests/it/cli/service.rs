@@ -1,0 +1,186 @@
+//! Commands that run until they are told to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
+
+use why403::sim::{Route, Scripted};
+
+use crate::process::{
+    Platform, Running, ask, free_address, run, try_ask, wait_for, wait_until_probed, why403,
+};
+
+/// `serve` on `address` for the simulated platform.
+fn serve(platform: &Platform, address: SocketAddr) -> Command {
+    let mut command = why403(&["serve", "--listen", &address.to_string()]);
+    command.envs(platform.variables());
+    command
+}
+
+fn has_ended_well(running: Running) -> String {
+    let finished = running.finish();
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert!(!finished.stderr.contains("panicked"), "{finished:#?}");
+    finished.stdout + &finished.stderr
+}
+
+#[test]
+fn a_port_in_use_is_told_with_the_address_and_the_fix() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let platform = Platform::start("healthy");
+    let finished = run(&["serve", "--listen", &address], &platform.variables());
+    assert_eq!(finished.status, Some(2), "{finished:#?}");
+    for part in [address.as_str(), "in use", "--listen"] {
+        assert!(
+            finished.stderr.contains(part),
+            "lacks {part}: {finished:#?}"
+        );
+    }
+    let finished = run(&["simulate", "--listen", &address], &[]);
+    assert_eq!(finished.status, Some(2), "{finished:#?}");
+    assert!(finished.stderr.contains(&address), "{finished:#?}");
+    assert_eq!(platform.simulator.requests().len(), 0, "nothing was called");
+}
+
+#[test]
+fn a_wrong_listen_address_is_told() {
+    let platform = Platform::start("healthy");
+    let finished = run(&["serve", "--listen", "nowhere:1"], &platform.variables());
+    assert_eq!(finished.status, Some(2), "{finished:#?}");
+    assert!(finished.stderr.contains("server.listen"), "{finished:#?}");
+}
+
+#[test]
+fn sigterm_ends_the_service_in_order() {
+    for signal in ["TERM", "INT"] {
+        let platform = Platform::start("healthy");
+        let address = free_address();
+        let mut command = serve(&platform, address);
+        command.env("WHY403__SERVER__SHUTDOWN_DELAY", "0s");
+        let running = Running::listening(&mut command, address);
+        running.signal(signal);
+        let said = has_ended_well(running);
+        assert!(said.contains("stopped"), "{said}");
+    }
+}
+
+#[test]
+fn sigterm_during_start_is_obeyed() {
+    let platform = Platform::start("healthy");
+    // The first token is never answered.
+    platform
+        .simulator
+        .always(Route::Token, Some(Scripted::Hang));
+    let address = free_address();
+    let mut command = serve(&platform, address);
+    command.env("WHY403__SERVER__SHUTDOWN_DELAY", "0s");
+    let running = Running::listening(&mut command, address);
+    running.signal("TERM");
+    has_ended_well(running);
+}
+
+#[test]
+fn after_sigterm_it_still_serves_and_a_second_one_ends_it_at_once() {
+    let platform = Platform::start("healthy");
+    let address = free_address();
+    let mut command = serve(&platform, address);
+    // So long that only the second signal can end it in the time of this test.
+    command.env("WHY403__SERVER__SHUTDOWN_DELAY", "10m");
+    let running = Running::listening(&mut command, address);
+    running.signal("TERM");
+    wait_for("the service is no longer ready", || {
+        let reply = ask(address, "GET /readyz", "");
+        (reply.status == 503).then_some(())
+    });
+    assert_eq!(ask(address, "GET /livez", "").status, 200);
+    running.signal("TERM");
+    let said = has_ended_well(running);
+    assert!(said.contains("second signal"), "{said}");
+}
+
+#[test]
+fn a_closed_log_does_not_end_the_service() {
+    let platform = Platform::start("healthy");
+    let address = free_address();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = serve(&platform, address);
+    command.env("WHY403__LOG__LEVEL", "trace");
+    command.env("WHY403__SERVER__SHUTDOWN_DELAY", "0s");
+    command.stdout(Stdio::piped()).stderr(writer);
+    let mut running = Running::start_as_is(&mut command);
+    running.wait_until_listening(address);
+    wait_until_probed(address, "");
+    assert_eq!(ask(address, "GET /livez", "").status, 200);
+    assert!(running.is_alive());
+    running.signal("TERM");
+    has_ended_well(running);
+}
+
+/// The address behind `label` in the welcome of a command.
+fn address_of(running: &Running, label: &str) -> SocketAddr {
+    wait_for("the address is told", || {
+        let said = running.stdout();
+        let (_, rest) = said.split_once(label)?;
+        let (_, rest) = rest.split_once("http://")?;
+        let end = |c: char| !c.is_ascii_digit() && c != '.' && c != ':';
+        // The rest may not be written yet.
+        let (address, _) = rest.split_once(end)?;
+        address.parse().ok()
+    })
+}
+
+#[test]
+fn the_demonstration_takes_another_port_and_ends_on_ctrl_c() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let mut command = why403(&["demo", "--listen", &address.to_string()]);
+    // Real credentials beside it are neither needed nor used.
+    command.env("GENESYS_CLOUD_CLIENT_SECRET", "a-real-secret");
+    let running = Running::start(&mut command);
+    let other = address_of(&running, "status page");
+    assert_ne!(other, address);
+    assert_eq!(ask(other, "GET /livez", "").status, 200);
+    wait_for("the demonstration tells what it finds", || {
+        running.stdout().contains("✓ 200 ok").then_some(())
+    });
+    running.signal("INT");
+    let said = has_ended_well(running);
+    assert!(said.contains("Stopping."), "{said}");
+    assert!(!said.contains("a-real-secret"), "{said}");
+}
+
+#[test]
+fn the_demonstration_goes_on_when_nobody_reads() {
+    let address = free_address();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = why403(&["demo", "--once", "--listen", &address.to_string()]);
+    let mut running = Running::start_as_is(command.stdout(writer).stderr(Stdio::piped()));
+    running.wait_until_listening(address);
+    assert_eq!(ask(address, "GET /livez", "").status, 200);
+    running.signal("INT");
+    assert_eq!(has_ended_well(running), "");
+}
+
+#[test]
+fn the_simulator_runs_until_it_is_stopped() {
+    for signal in ["TERM", "INT"] {
+        let mut command = why403(&[
+            "simulate",
+            "--listen",
+            "127.0.0.1:0",
+            "--scenario",
+            "role-removed",
+        ]);
+        // The simulator's own secret is no real one.
+        command.env("GENESYS_CLOUD_CLIENT_SECRET", "demo-secret");
+        let running = Running::start(&mut command);
+        let address = address_of(&running, "Simulating Genesys Cloud on");
+        let scenario = ask(address, "GET /sim/scenario", "");
+        assert!(scenario.body.contains("role-removed"), "{scenario:?}");
+        running.signal(signal);
+        has_ended_well(running);
+        assert!(try_ask(address, "GET /", "").is_err());
+    }
+}

@@ -19,6 +19,7 @@ mod process;
 
 mod cli;
 mod clock;
+mod end_to_end;
 mod scenarios;
 mod secrecy;
 mod tidy;

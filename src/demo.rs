@@ -317,7 +317,7 @@ mod tests {
         let mut told = Vec::new();
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         run(listen, true, signals, &mut |text| {
-            told.push(text.to_owned())
+            told.push(text.to_owned());
         })
         .await
         .unwrap();

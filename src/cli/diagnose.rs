@@ -55,6 +55,8 @@ fn with_flags(mut sources: Sources, options: &Diagnose) -> Sources {
         ("genesys.base_url", &options.base_url),
         ("genesys.login_url", &options.login_url),
         ("probe.timeout", &options.timeout),
+        // A call that is given two seconds cannot be given three to connect.
+        ("probe.connect_timeout", &options.timeout),
     ];
     let given = flags
         .into_iter()

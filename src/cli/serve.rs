@@ -41,9 +41,10 @@ async fn run(config: Config) -> Result<ExitCode> {
         .map_err(|error| Misuse(format!("{error:#}")))?;
     let address = listener.local_addr()?;
     let count = config.targets.len();
+    let noun = if count == 1 { "target" } else { "targets" };
     let app = App::start(config, Clock::system(), Pace::Spread)
         .map_err(|error| Misuse(format!("{error:#}")))?;
-    tracing::info!(%address, targets = count, "watching {count} targets, listening on {address}");
+    tracing::info!(%address, targets = count, "watching {count} {noun}, listening on {address}");
     app.serve(listener, signals).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -24,3 +24,4 @@ mod scenarios;
 mod secrecy;
 mod tidy;
 mod token;
+mod week;

@@ -195,6 +195,12 @@ impl Service {
         self.until("the first round", over).await
     }
 
+    /// The outcome of the very first probe.
+    pub(crate) async fn first_outcome(&self) -> Outcome {
+        let snapshot = self.first_round().await;
+        outcome(&snapshot)
+    }
+
     /// Waits until the first target is probed on schedule once more.
     pub(crate) async fn next_probe(&self) -> Arc<Snapshot> {
         let last = |snapshot: &Snapshot| snapshot.targets[0].last_probe().map(|at| at.elapsed);
@@ -443,7 +449,9 @@ impl RawServer {
 async fn say(mut stream: TcpStream, bytes: Arc<Vec<u8>>, heads: mpsc::UnboundedSender<String>) {
     let mut head = Vec::new();
     let mut part = [0; 1024];
-    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
+    // What does not begin with a method, such as a TLS handshake, has no end to wait for.
+    let is_http = |head: &[u8]| head.first().is_none_or(u8::is_ascii_uppercase);
+    while is_http(&head) && !head.windows(4).any(|four| four == b"\r\n\r\n") {
         match stream.read(&mut part).await {
             Ok(length @ 1..) => head.extend_from_slice(&part[..length]),
             _ => return,

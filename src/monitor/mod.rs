@@ -41,7 +41,7 @@ const REQUESTS: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Monitor {
     snapshots: channel::Receiver<Arc<Snapshot>>,
-    examinations: Arc<HashMap<Name, mpsc::Sender<Request>>>,
+    examinations: Arc<HashMap<Name, Examinations>>,
     tokens: Arc<HashMap<Name, Tokens>>,
     forced: Arc<Mutex<Bucket>>,
     clock: Clock,
@@ -71,6 +71,27 @@ pub struct Refreshed {
 
 /// A request for a fresh examination; the answer is the snapshot that holds it.
 type Request = oneshot::Sender<Result<Arc<Snapshot>, Declined>>;
+
+/// Where new examinations of one target are asked for.
+#[derive(Debug)]
+struct Examinations {
+    requests: mpsc::Sender<Request>,
+    /// Held by everybody who waits for one: whoever joins them costs nothing.
+    waiting: Arc<()>,
+}
+
+impl Examinations {
+    fn new(requests: mpsc::Sender<Request>) -> Self {
+        Self {
+            requests,
+            waiting: Arc::default(),
+        }
+    }
+
+    fn is_awaited(&self) -> bool {
+        Arc::strong_count(&self.waiting) > 1
+    }
+}
 
 /// How the first round of probes begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +154,7 @@ pub fn start(
             continue;
         };
         let (sender, requests) = mpsc::channel(REQUESTS);
-        examinations.insert(target.name.clone(), sender);
+        examinations.insert(target.name.clone(), Examinations::new(sender));
         let watch = Watch {
             index,
             target: target.clone(),
@@ -207,7 +228,7 @@ impl Monitor {
     /// A watch that shows what a test publishes; its tasks have ended already.
     #[cfg(test)]
     pub(crate) fn ended(snapshots: channel::Receiver<Arc<Snapshot>>, clock: Clock) -> Self {
-        let ended = |name: &Name| (name.clone(), mpsc::channel(1).0);
+        let ended = |name: &Name| (name.clone(), Examinations::new(mpsc::channel(1).0));
         let names: Vec<Name> = snapshots
             .borrow()
             .targets
@@ -244,11 +265,12 @@ impl Monitor {
             Some(name) => vec![self.examinations.get(name).ok_or(Declined::Unknown)?],
             None => self.examinations.values().collect(),
         };
-        self.take_permission(chosen.len())?;
+        self.take_permission(chosen.iter().filter(|it| !it.is_awaited()).count())?;
+        let _waiting: Vec<_> = chosen.iter().map(|it| Arc::clone(&it.waiting)).collect();
         let mut answers = Vec::with_capacity(chosen.len());
         for examination in chosen {
             let (reply, answer) = oneshot::channel();
-            if examination.send(reply).await.is_err() {
+            if examination.requests.send(reply).await.is_err() {
                 return Err(Declined::Stopping);
             }
             answers.push(answer);

@@ -147,7 +147,7 @@ const TABLE: &[Row] = &[
     forbidden("permission-not-in-org", "missing_permission", "likely").lacks(CATALOGUE),
     forbidden("policy-denied", "missing_permission", "likely").lacks(GRANTS),
     forbidden("trustor", "trustor_permission", "likely"),
-    forbidden("not-authorized", "object_forbidden", "likely"),
+    forbidden("not-authorized", "object_forbidden", "possible"),
     forbidden("edge-block", "edge_block", "likely"),
     forbidden("unreadable-403", "unreadable_403", "possible"),
     forbidden("unreadable-403-text", "unreadable_403", "possible"),
@@ -162,23 +162,10 @@ const TABLE: &[Row] = &[
     definite("client-disabled", "client_rejected", "credentials"),
     definite("grant-rejected", "grant_rejected", "credentials"),
     definite("grant-unsupported", "grant_rejected", "credentials"),
-    // The API refused the old token before, and nothing good has been seen since.
-    Row {
-        warm: FAIL,
-        ..passing("auth-rate-limited", "auth_rate_limited", "throttled")
-    },
-    Row {
-        warm: FAIL,
-        ..passing("token-unreadable", "token_unreadable", "unreadable")
-    },
-    Row {
-        warm: FAIL,
-        ..passing("token-unreadable-types", "token_unreadable", "unreadable")
-    },
-    Row {
-        warm: FAIL,
-        ..passing("token-endpoint-down", "token_endpoint_down", "upstream")
-    },
+    passing("auth-rate-limited", "auth_rate_limited", "throttled"),
+    passing("token-unreadable", "token_unreadable", "unreadable"),
+    passing("token-unreadable-types", "token_unreadable", "unreadable"),
+    passing("token-endpoint-down", "token_endpoint_down", "upstream"),
     good("short-tokens"),
     good("flapping-token"),
     visibility("queues-empty", "queues_empty"),
@@ -213,9 +200,9 @@ const NOT_IN_THE_TABLE: &[(&str, &str)] = &[
     ("propagating", GRANTS),
     ("permission_not_in_org", CATALOGUE),
     ("policy_denied", GRANTS),
-    ("dns", "no answer can show it; see probe.rs"),
-    ("connect", "no answer can show it; see probe.rs"),
-    ("tls", "no answer can show it; see probe.rs"),
+    ("dns", "no answer can show it; see probe/transport.rs"),
+    ("connect", "no answer can show it; see probe/transport.rs"),
+    ("tls", "no answer can show it; see probe/transport.rs"),
 ];
 
 /// Outcomes of the token endpoint: the one token that was left is refused first.
@@ -306,7 +293,8 @@ async fn every_scenario_met_while_access_worked() {
         if MINTING.contains(&row.outcome) {
             let first = outcome(&service.monitor.snapshot());
             assert_eq!(first, Outcome::TokenRejected, "{}", row.scenario);
-            assert_health(&service, row, FAIL).await;
+            // A 401 alone is no verdict: a newer token could have been accepted.
+            assert_health(&service, row, WARN).await;
             steps.push(Counter::Failures("unauthorized"));
             service.next_probe().await;
         }

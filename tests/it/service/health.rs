@@ -1,0 +1,217 @@
+//! Readiness and the verdict, from the start on.
+
+use std::time::Duration;
+
+use why403::health::{State, Status};
+use why403::sim::{Route, Scripted};
+
+use super::*;
+use crate::harness::*;
+
+/// Status, word and note of the only check of `/health`.
+async fn health(service: &Service) -> (u16, String, Option<String>) {
+    let reply = service.get("/health").await;
+    let health = reply.json();
+    let note = health["output"].as_str().map(str::to_owned);
+    (
+        reply.status,
+        health["status"].as_str().unwrap().to_owned(),
+        note,
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_waits_for_the_first_probe_and_liveness_does_not() {
+    let platform = Platform::start().await;
+    platform.script(Route::Queues, [Scripted::DelayHonest(seconds(7))]);
+    let service = platform.watched("").await;
+    pass(seconds(6)).await;
+    let paths = ["/livez", "/readyz", "/health"];
+    assert_eq!(statuses(&service, paths).await, [200, 503, 503]);
+    let (_, word, note) = health(&service).await;
+    assert_eq!(word, "fail", "what is not known is not good");
+    assert!(note.unwrap().contains("starting"));
+    pass(seconds(2)).await;
+    assert_eq!(statuses(&service, paths).await, [200, 200, 200]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_follows_this_process_and_not_the_platform() {
+    for step in [
+        unavailable(),
+        Scripted::Reset,
+        Scripted::error(403, "x", "y"),
+    ] {
+        let platform = Platform::start().await;
+        platform.always(Route::Queues, step);
+        let service = platform.watched("").await;
+        service.first_round().await;
+        let paths = ["/livez", "/readyz", "/health"];
+        assert_eq!(statuses(&service, paths).await, [200, 200, 503]);
+        pass(10 * MINUTE).await;
+        assert_eq!(statuses(&service, ["/livez", "/readyz"]).await, [200, 200]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_does_not_wait_for_a_hanging_platform_for_ever() {
+    let platform = Platform::start().await;
+    platform.always(Route::Queues, Scripted::Hang);
+    let service = platform
+        .watched("[probe]\ninterval = \"10m\"\ntimeout = \"5m\"")
+        .await;
+    pass(seconds(29)).await;
+    assert_eq!(statuses(&service, ["/livez", "/readyz"]).await, [200, 503]);
+    pass(seconds(2)).await;
+    assert_eq!(statuses(&service, ["/livez", "/readyz"]).await, [200, 200]);
+    assert_eq!(service.get("/health").await.status, 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_warns_first_and_fails_only_for_those_who_want_it() {
+    for (level, settled) in [
+        ("warn", (200, "warn")),
+        ("fail", (503, "fail")),
+        ("pass", (200, "pass")),
+    ] {
+        let platform = Platform::start().await;
+        let toml = format!("[health]\noutage = \"{level}\"\n");
+        let service = platform.watched(&toml).await;
+        service.first_round().await;
+        platform.always(Route::Queues, unavailable());
+        for _ in 0..2 {
+            service.next_probe().await;
+            let (status, _, note) = health(&service).await;
+            assert_eq!(status, 200, "{level}: two failures are no verdict");
+            assert!(note.unwrap().contains("degrading"), "{level}");
+        }
+        service.next_probe().await;
+        let (status, word, _) = health(&service).await;
+        assert_eq!((status, word.as_str()), settled);
+        platform.mend(Route::Queues);
+        service.next_probe().await;
+        let (status, _, _) = health(&service).await;
+        assert_eq!(status, settled.0, "{level}: one success is no verdict");
+        service.next_probe().await;
+        assert_eq!(health(&service).await, (200, "pass".to_owned(), None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_comes_and_goes_does_not_flap() {
+    let platform = Platform::start().await;
+    let service = platform.watched("[health]\noutage = \"fail\"").await;
+    service.first_round().await;
+    let steps = [unavailable(), Scripted::Honest]
+        .into_iter()
+        .cycle()
+        .take(20);
+    platform.script(Route::Queues, steps);
+    for _ in 0..20 {
+        service.next_probe().await;
+        assert_eq!(service.get("/health").await.status, 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn strict_health_takes_a_warning_for_a_failure() {
+    let platform = Platform::start().await;
+    platform.simulator.set_scenario("queues-empty").unwrap();
+    let service = platform.watched("").await;
+    service.first_round().await;
+    let paths = [
+        "/health",
+        "/health?strict=1",
+        "/health?strict=0",
+        "/health/default?strict=1",
+    ];
+    assert_eq!(statuses(&service, paths).await, [200, 503, 200, 503]);
+    platform.simulator.set_scenario("healthy").unwrap();
+    service.next_probe().await;
+    service.next_probe().await;
+    assert_eq!(statuses(&service, paths).await, [200; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_grows_stale_without_anybody_writing_it() {
+    let platform = Platform::start().await;
+    let service = platform
+        .watched("[probe]\ninterval = \"30s\"\n[[targets]]\nname = \"default\"\ninterval = \"10s\"\ntimeout = \"9s\"")
+        .await;
+    service.first_round().await;
+    // Answers go on arriving, but they say nothing about access.
+    platform.always(Route::Queues, status_429());
+    let informed = service.elapsed();
+    let verdict = || service.monitor.snapshot().verdict(service.clock.now());
+    // Three intervals and a timeout.
+    service.clock.sleep_until(informed + seconds(39)).await;
+    assert_ne!(verdict().state, State::Stale);
+    service.clock.sleep_until(informed + seconds(40)).await;
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(verdict().state, State::Stale);
+    let (status, word, note) = health(&service).await;
+    assert_eq!((status, word.as_str()), (200, "warn"));
+    assert!(note.unwrap().contains("stale"));
+    platform.mend(Route::Queues);
+    service.next_probe().await;
+    assert_ne!(verdict().state, State::Stale);
+}
+
+fn status_429() -> Scripted {
+    Scripted::text(429, "text/plain", "")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_hangs_for_long_makes_the_verdict_stale() {
+    let platform = Platform::start().await;
+    // One permit: the target that hangs keeps the other from being probed at all.
+    let toml = "[probe]\nmax_in_flight = 1\njitter = 0.0\n\
+        [[targets]]\nname = \"slow\"\ninterval = \"30m\"\ntimeout = \"20m\"\n\
+        [[targets]]\nname = \"quick\"\n";
+    let service = platform.watched(toml).await;
+    service.first_round().await;
+    platform.always(Route::Queues, Scripted::Hang);
+    let state = |name: &str| {
+        let snapshot = service.monitor.snapshot();
+        snapshot
+            .target(name)
+            .unwrap()
+            .verdict(service.clock.now())
+            .state
+    };
+    let mut stale_at = None;
+    while stale_at.is_none() {
+        pass(seconds(1)).await;
+        let status = service.get("/health/quick").await.json();
+        if status["output"]
+            .as_str()
+            .is_some_and(|it| it.contains("stale"))
+        {
+            stale_at = Some(service.elapsed());
+        }
+        assert!(service.elapsed() < Duration::from_hours(2));
+    }
+    assert_eq!(state("quick"), State::Stale);
+    assert_eq!(
+        service.get("/livez").await.status,
+        200,
+        "the scheduler is alive"
+    );
+    // Others who look see the same: the verdict is computed when it is read.
+    assert_eq!(service.verdict(), Status::Warn);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_heartbeat_goes_on_while_nothing_happens() {
+    let platform = Platform::start().await;
+    let service = platform
+        .watched("[probe]\ninterval = \"24h\"\ntimeout = \"10s\"")
+        .await;
+    service.first_round().await;
+    for _ in 0..120 {
+        pass(seconds(30)).await;
+        let age = service.clock.now().since(service.monitor.snapshot().at);
+        assert!(age <= seconds(5), "{age:?}");
+        assert_eq!(service.get("/livez").await.status, 200);
+    }
+}

@@ -1,0 +1,77 @@
+//! A secret that is replaced while the service runs.
+
+use std::time::Duration;
+
+use why403::diagnosis::Outcome;
+use why403::sim::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
+
+use super::*;
+use crate::harness::*;
+
+/// A platform whose client's secret is in a file.
+async fn with_secret_file(directory: &std::path::Path) -> (Platform, std::path::PathBuf, Mint) {
+    let platform = Platform::start().await;
+    let path = directory.join("secret");
+    write_secret(&path, DEMO_CLIENT_SECRET);
+    let config = platform.config(&format!(
+        "[[targets]]\nname = \"default\"\nclient_id = \"{DEMO_CLIENT_ID}\"\nclient_secret_file = \"{}\"",
+        path.display()
+    ));
+    let mint = Mint::start(&config);
+    (platform, path, mint)
+}
+
+#[tokio::test(start_paused = true)]
+async fn k18_a_rotated_secret_is_used_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let (platform, path, mut mint) = with_secret_file(directory.path()).await;
+    assert_eq!(mint.tried().await.result, Ok(()));
+    platform
+        .simulator
+        .with(|org| org.rotate_secret(DEMO_CLIENT_ID, "the-next-one"));
+    write_secret(&path, "the-next-one");
+    let rotated = mint.elapsed();
+    let renewed = mint.tried().await;
+    assert_eq!(renewed.result, Ok(()));
+    assert!(renewed.began.checked_sub(rotated).unwrap() <= seconds(15));
+    assert_eq!(mint.tries_for(Duration::from_hours(1)).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn k18_a_rotated_secret_ends_the_pause_after_a_refusal() {
+    let directory = tempfile::tempdir().unwrap();
+    let (platform, path, mut mint) = with_secret_file(directory.path()).await;
+    platform
+        .simulator
+        .with(|org| org.rotate_secret(DEMO_CLIENT_ID, "the-next-one"));
+    for _ in 0..4 {
+        assert_eq!(mint.tried().await.result, Err(Outcome::ClientRejected));
+    }
+    write_secret(&path, "the-next-one");
+    let rotated = mint.elapsed();
+    let renewed = mint.tried().await;
+    assert_eq!(renewed.result, Ok(()));
+    assert!(renewed.began.checked_sub(rotated).unwrap() <= seconds(15));
+}
+
+#[tokio::test(start_paused = true)]
+async fn k18_a_secret_that_cannot_be_read_for_a_while_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let (platform, path, mut mint) = with_secret_file(directory.path()).await;
+    assert_eq!(mint.tried().await.result, Ok(()));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(mint.tries_for(MINUTE).await, []);
+    write_secret(&path, "");
+    assert_eq!(mint.tries_for(MINUTE).await, []);
+    // A renewal meanwhile is made with the secret that was read before.
+    pass(seconds(30)).await;
+    assert_eq!(generation(mint.tokens.force().await), 2);
+    write_secret(&path, DEMO_CLIENT_SECRET);
+    let tries = mint.tries_for(MINUTE).await;
+    assert_eq!(
+        tries.len(),
+        1,
+        "the forced one, and none for an unchanged secret"
+    );
+    assert_eq!(platform.mints(), 2);
+}

@@ -42,7 +42,10 @@ fn refusal(answer: &Answer) -> (Outcome, Confidence) {
         (300..=399, _) => (Outcome::Redirected, Proven),
         (400..=499, _) if error.is_some_and(says_rate_limit) => (Outcome::AuthRateLimited, Proven),
         (400..=499, Some(outcome)) => (outcome, Proven),
-        (400..=499, None) => (without_known_code(answer.status), Likely),
+        (400..=499, None) => {
+            let speaks_oauth = error.is_some_and(|error| error.code.is_some());
+            (without_known_code(answer.status, speaks_oauth), Likely)
+        }
         (500..=599, _) => (Outcome::TokenEndpointDown, Proven),
         _ => (Outcome::TokenUnreadable, Likely),
     }
@@ -66,9 +69,10 @@ fn by_code(code: &str) -> Option<Outcome> {
 }
 
 /// A refusal without a known code most likely comes from something that is no token endpoint.
-fn without_known_code(status: u16) -> Outcome {
+fn without_known_code(status: u16, speaks_oauth: bool) -> Outcome {
     match status {
-        400 | 422 => Outcome::GrantRejected,
+        400 | 422 if speaks_oauth => Outcome::GrantRejected,
+        400 | 422 => Outcome::TokenUnreadable,
         401 => Outcome::ClientRejected,
         _ => Outcome::TokenEndpointDown,
     }
@@ -141,7 +145,8 @@ mod tests {
                 r#"{"error":"invalid_request"}"#,
                 Outcome::GrantRejected,
             ),
-            (400, "<html>", Outcome::GrantRejected),
+            (400, "<html>", Outcome::TokenUnreadable),
+            (400, r#"{"error":"something_new"}"#, Outcome::GrantRejected),
             (
                 403,
                 r#"{"message":"Forbidden"}"#,

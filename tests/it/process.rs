@@ -7,6 +7,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -106,9 +107,14 @@ pub(crate) fn bind(runtime: &Runtime) -> tokio::net::TcpListener {
         .unwrap()
 }
 
-/// A loopback address that was free a moment ago.
+/// An address for one service of one test.
+///
+/// Every call has a loopback host of its own, so that no other listener of these tests, which all
+/// sit on 127.0.0.1, can take the port before the service does.
 pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    static HOSTS: AtomicU8 = AtomicU8::new(1);
+    let host = Ipv4Addr::new(127, 4, 3, HOSTS.fetch_add(1, Ordering::Relaxed));
+    let listener = TcpListener::bind((host, 0)).unwrap();
     listener.local_addr().unwrap()
 }
 

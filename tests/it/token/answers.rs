@@ -20,7 +20,10 @@ async fn what_the_token_endpoint_says_has_an_outcome() {
         (refused(400, "unsupported_grant_type"), O::GrantRejected),
         (Scripted::json(400, &limited), O::AuthRateLimited),
         (with_retry_after(429, "1"), O::AuthRateLimited),
-        (Scripted::text(400, "text/html", "<html>"), O::GrantRejected),
+        (
+            Scripted::text(400, "text/html", "<html>"),
+            O::TokenUnreadable,
+        ),
         (
             Scripted::text(403, "text/html", "<html>"),
             O::TokenEndpointDown,

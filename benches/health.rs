@@ -1,4 +1,4 @@
-//! How long `/health` takes inside the service: router, layers and handler, without a socket.
+//! How long `/health` takes inside the service: edge, router and handler, without a socket.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,19 +8,17 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::header::HOST;
 use axum::http::{Request, StatusCode};
 use criterion::Criterion;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tower::ServiceExt as _;
 
 use why403::app::App;
 use why403::clock::Clock;
 use why403::config::{self, Environment, Sources};
-use why403::http::{self, AppState};
+use why403::http::{AppState, Service};
 use why403::metrics::Metrics;
 use why403::monitor::Pace;
 use why403::sim::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Simulator};
@@ -32,25 +30,25 @@ fn main() {
         .build()
         .unwrap();
     let mut tasks = JoinSet::new();
-    let (router, _app) = runtime.block_on(service(&mut tasks));
+    let (service, _app) = runtime.block_on(started(&mut tasks));
     let mut group = criterion.benchmark_group("http");
     for path in ["/health", "/livez"] {
         group.bench_function(path, |bencher| {
-            bencher.iter(|| runtime.block_on(get(&router, path)));
+            bencher.iter(|| runtime.block_on(get(&service, path)));
         });
     }
     group.finish();
     criterion.final_summary();
 }
 
-async fn get(router: &Router, path: &str) -> StatusCode {
+async fn get(service: &Service, path: &str) -> StatusCode {
     let request = Request::get(path).header(HOST, "localhost");
     let request = request.body(Body::empty()).unwrap();
-    router.clone().oneshot(request).await.unwrap().status()
+    service.clone().answer(request).await.status()
 }
 
 /// The service after its first round of probes; it watches for as long as the [`App`] lives.
-async fn service(tasks: &mut JoinSet<()>) -> (Router, App) {
+async fn started(tasks: &mut JoinSet<()>) -> (Service, App) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let upstream = listener.local_addr().unwrap();
     tasks.spawn(async move {
@@ -75,13 +73,13 @@ async fn service(tasks: &mut JoinSet<()>) -> (Router, App) {
         .wait_for(|snapshot| snapshot.first_round_is_over())
         .await
         .unwrap();
-    let router = http::router(AppState {
+    let service = Service::new(AppState {
         monitor: app.monitor().clone(),
         metrics: Arc::new(Metrics::new(&names, &names).unwrap()),
         clock,
         server,
         stopping: tokio_util::sync::CancellationToken::new(),
     });
-    assert_eq!(get(&router, "/health").await, StatusCode::OK);
-    (router, app)
+    assert_eq!(get(&service, "/health").await, StatusCode::OK);
+    (service, app)
 }

@@ -33,7 +33,7 @@ fn main() {
         }
         let snapshot = snapshot(&names);
         group.bench_function(format!("render_{count}_targets"), |bencher| {
-            bencher.iter(|| metrics.render(black_box(&snapshot)));
+            bencher.iter(|| metrics.render(black_box(&snapshot), snapshot.at));
         });
     }
     group.finish();

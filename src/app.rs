@@ -125,9 +125,9 @@ impl App {
         };
         let mut server = JoinSet::new();
         let limits = self.config.server.clone();
-        let router = http::router(state);
+        let service = http::Service::new(state);
         let draining = drain.clone();
-        server.spawn(async move { http::serve(listener, router, &limits, draining).await });
+        server.spawn(async move { http::serve(listener, service, &limits, draining).await });
         let signal = tokio::select! {
             Some(signal) = signals.recv() => signal,
             Some(ended) = self.tasks.join_next() => return early(ended),

@@ -94,10 +94,16 @@ impl Clock {
         }
     }
 
+    /// Reads the monotonic clock alone: time since the clock was made.
+    #[must_use]
+    pub fn since_start(&self) -> Duration {
+        monotonic().saturating_duration_since(self.start)
+    }
+
     /// Reads both clocks.
     #[must_use]
     pub fn now(&self) -> Moment {
-        let elapsed = monotonic().saturating_duration_since(self.start);
+        let elapsed = self.since_start();
         let wall = match &self.wall {
             Wall::System => system_wall(),
             Wall::Simulated {

@@ -7,7 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
+use axum::Router;
 use axum::body::HttpBody as _;
 use axum::extract::Request;
 use axum::http::header::{
@@ -15,50 +17,26 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use axum::routing::Route;
-use tower::{Service, service_fn};
+use tower::Service as _;
 
 use super::problem::{Kind, Problem};
-use super::{Shared, guard};
-use crate::clock::Moment;
-use crate::metrics::Route as Name;
+use super::{Shared, guard, route_of};
+use crate::metrics::Route;
 
 /// The status under which a request counts whose client went away before the answer.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The handlers of one route, and what every answer of theirs has in common.
-///
-/// One service rather than a stack of layers, because every layer of a route boxes a future per
-/// request, and `/health` is asked by every kubelet.
-pub(super) fn edge(
-    mut handlers: Route,
-    name: Name,
-    shared: Arc<Shared>,
-) -> impl Service<
-    Request,
-    Response = Response,
-    Error = Infallible,
-    Future = impl Future<Output = Result<Response, Infallible>> + Send,
-> + Clone
-+ Send
-+ Sync {
-    service_fn(move |request: Request| {
-        let measured = Measured::start(Arc::clone(&shared), name);
-        let carries_body = !request.body().is_end_stream();
-        // A route is always ready, so there is no `poll_ready` to wait for.
-        let handled = guard::check(&request).map(|()| handlers.call(request));
-        finish(handled, measured, carries_body)
-    })
-}
-
-/// Completes an answer.
-async fn finish(
-    handled: Result<impl Future<Output = Result<Response, Infallible>>, Problem>,
-    mut measured: Measured,
-    carries_body: bool,
-) -> Result<Response, Infallible> {
-    let mut response = match handled {
-        Ok(handling) => caught(handling).await?,
+/// Answers a request by `router`; what every answer has in common is added here, once for all
+/// routes, because a layer of each route would box one more future per request.
+pub(super) async fn answer(
+    router: &mut Router,
+    shared: &Arc<Shared>,
+    request: Request,
+) -> Response {
+    let mut measured = Measured::start(Arc::clone(shared), route_of(request.uri().path()));
+    let carries_body = !request.body().is_end_stream();
+    let mut response = match guard::check(&request) {
+        Ok(()) => caught(router.call(request)).await,
         Err(problem) => problem.into_response(),
     };
     harden(response.headers_mut());
@@ -69,20 +47,23 @@ async fn finish(
         response.headers_mut().insert(CONNECTION, close);
     }
     measured.status = response.status().as_u16();
-    Ok(response)
+    response
 }
 
 /// An answer even when the handler panics.
 ///
 /// tower-http's layer does the same, but puts every body into a new box.
-async fn caught(
+pub(super) async fn caught(
     handling: impl Future<Output = Result<Response, Infallible>>,
-) -> Result<Response, Infallible> {
+) -> Response {
     let mut handling = pin!(handling);
     poll_fn(|context| {
         // A handler that panicked is never polled again, so nothing sees what it left half done.
         let poll = AssertUnwindSafe(|| handling.as_mut().poll(context));
-        catch_unwind(poll).unwrap_or_else(|panic| Poll::Ready(Ok(panicked(panic.as_ref()))))
+        match catch_unwind(poll) {
+            Ok(poll) => poll.map(|Ok(response)| response),
+            Err(panic) => Poll::Ready(panicked(panic.as_ref())),
+        }
     })
     .await
 }
@@ -110,15 +91,15 @@ pub(super) fn panicked(panic: &(dyn Any + Send)) -> Response {
 /// Counts a request when it ends, whichever way it ends.
 struct Measured {
     shared: Arc<Shared>,
-    route: Name,
-    begun: Moment,
+    route: Route,
+    begun: Duration,
     status: u16,
 }
 
 impl Measured {
-    fn start(shared: Arc<Shared>, route: Name) -> Self {
+    fn start(shared: Arc<Shared>, route: Route) -> Self {
         Self {
-            begun: shared.app.clock.now(),
+            begun: shared.app.clock.since_start(),
             shared,
             route,
             status: CLIENT_CLOSED_REQUEST,
@@ -129,7 +110,7 @@ impl Measured {
 impl Drop for Measured {
     fn drop(&mut self) {
         let app = &self.shared.app;
-        let took = app.clock.now().since(self.begun);
+        let took = app.clock.since_start().saturating_sub(self.begun);
         app.metrics.http_request(self.route, self.status, took);
     }
 }

@@ -32,8 +32,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
 use axum::extract::rejection::PathRejection;
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -41,7 +41,6 @@ use axum::routing::{MethodRouter, any, get, post};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tower::layer::layer_fn;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::clock::Clock;
@@ -111,26 +110,64 @@ const ENDPOINTS: &[(Route, &str)] = &[
     (Route::Openapi, "/openapi.json"),
 ];
 
-/// The whole service as a router.
-///
-/// Answers to requests without a peer address (`ConnectInfo<SocketAddr>`, which [`serve`]
-/// provides) are those for a peer elsewhere.
-pub fn router(app: AppState) -> Router {
-    let shared = Arc::new(Shared {
-        app,
-        health: health::Cache::default(),
-        waiting: Semaphore::new(MAX_WAITING),
-    });
-    let paths = ENDPOINTS
-        .iter()
-        .fold(Router::new(), |router, (route, path)| {
-            let handlers = handlers(*route).fallback(problem::method_not_allowed);
-            router.route(path, finished(handlers, *route, &shared))
+/// The whole service: every path, and what all answers have in common; clones share it.
+#[derive(Clone, Debug)]
+pub struct Service {
+    router: Router,
+    shared: Arc<Shared>,
+}
+
+impl Service {
+    /// The service over what `app` publishes.
+    #[must_use]
+    pub fn new(app: AppState) -> Self {
+        Self::with_room_for(app, MAX_WAITING)
+    }
+
+    /// The same, with room for this many requests that wait for an examination or a refresh.
+    fn with_room_for(app: AppState, waiting: usize) -> Self {
+        let shared = Arc::new(Shared {
+            app,
+            health: health::Cache::default(),
+            waiting: Semaphore::new(waiting),
         });
-    let unknown = finished(handlers(Route::Other), Route::Other, &shared);
-    paths
-        .fallback_service(unknown.with_state(Arc::clone(&shared)))
-        .with_state(shared)
+        let unknown = any(problem::unknown_path);
+        let router = ENDPOINTS
+            .iter()
+            .fold(Router::new(), |router, (route, path)| {
+                router.route(path, handlers(*route).fallback(problem::method_not_allowed))
+            })
+            .fallback_service(unknown.with_state(Arc::clone(&shared)))
+            .with_state(Arc::clone(&shared));
+        Self { router, shared }
+    }
+
+    /// Answers a request, whatever it is.
+    ///
+    /// Requests without a peer address (`ConnectInfo<SocketAddr>`, which [`serve`] provides) are
+    /// answered like those of a peer elsewhere.
+    pub async fn answer(mut self, request: Request) -> Response {
+        edge::answer(&mut self.router, &self.shared, request).await
+    }
+}
+
+/// The route that serves `path`, for counting.
+fn route_of(path: &str) -> Route {
+    let exact = ENDPOINTS.iter().find(|(_, known)| *known == path);
+    let one = |text: &str| !text.is_empty() && !text.contains('/');
+    if let Some((route, _)) = exact {
+        *route
+    } else if path.strip_prefix("/health/").is_some_and(one) {
+        Route::HealthTarget
+    } else if path.strip_prefix("/diagnose/").is_some_and(one) {
+        Route::DiagnoseTarget
+    } else if let Some(name) = path.strip_prefix("/token/")
+        && name.strip_suffix("/refresh").is_some_and(one)
+    {
+        Route::CredentialRefresh
+    } else {
+        Route::Other
+    }
 }
 
 fn handlers(route: Route) -> MethodRouter<Arc<Shared>> {
@@ -155,22 +192,10 @@ fn vary() -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(VARY, HeaderValue::from_static("accept"))
 }
 
-/// `handlers` with what every answer has in common.
-fn finished(
-    handlers: MethodRouter<Arc<Shared>>,
-    route: Route,
-    shared: &Arc<Shared>,
-) -> MethodRouter<Arc<Shared>> {
-    let shared = Arc::clone(shared);
-    handlers.layer(layer_fn(move |handlers| {
-        edge::edge(handlers, route, Arc::clone(&shared))
-    }))
-}
-
 /// `GET /metrics`
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     let app = &shared.app;
-    let body = app.metrics.render(&app.monitor.snapshot());
+    let body = app.metrics.render(&app.monitor.snapshot(), app.clock.now());
     with_type(body, "text/plain; version=0.0.4; charset=utf-8")
 }
 

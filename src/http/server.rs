@@ -12,7 +12,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
@@ -26,8 +25,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tower::Service as _;
 
+use super::Service;
 use crate::config;
 
 /// Most headers of one request.
@@ -67,7 +66,7 @@ impl From<&config::Server> for Limits {
     }
 }
 
-/// Serves `router` on `listener` until `drain` is cancelled, then finishes what is open.
+/// Serves `service` on `listener` until `drain` is cancelled, then finishes what is open.
 ///
 /// Once `drain` is cancelled no connection is accepted, idle ones end, and requests in flight
 /// get `Connection: close` and `limits.drain_timeout` to finish. Returns how many connections had
@@ -77,19 +76,24 @@ impl From<&config::Server> for Limits {
 /// `limits.shutdown_delay` while requests still arrive, then cancels `drain`.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    service: Service,
     limits: &config::Server,
     drain: CancellationToken,
 ) -> usize {
-    run(listener, router, limits.into(), drain).await
+    let answer = move |request| service.clone().answer(request);
+    run(listener, answer, limits.into(), drain).await
 }
 
-async fn run(
+async fn run<A, F>(
     listener: TcpListener,
-    router: Router,
+    answer: A,
     limits: Limits,
     drain: CancellationToken,
-) -> usize {
+) -> usize
+where
+    A: Fn(Request<Body>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
     let slots = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     // One sender per connection, dropped to drain it: its receiver is polled with every request
@@ -115,9 +119,9 @@ async fn run(
         if let Err(error) = tune(&stream, limits.user_timeout) {
             tracing::debug!(%error, "a connection could not be tuned: {error}");
         }
-        let router = router.clone();
+        let answer = answer.clone();
         let (keep, drained) = oneshot::channel();
-        let task = connections.spawn(connection(stream, peer, router, limits, drained, slot));
+        let task = connections.spawn(connection(stream, peer, answer, limits, drained, slot));
         open.insert(task.id(), keep);
     }
     drop(listener);
@@ -160,15 +164,22 @@ fn tune(stream: &TcpStream, user_timeout: Duration) -> io::Result<()> {
 }
 
 /// Serves one connection until it ends, ages or is drained.
-async fn connection(
+async fn connection<F>(
     stream: TcpStream,
     peer: SocketAddr,
-    router: Router,
+    answer: impl Fn(Request<Body>) -> F,
     limits: Limits,
     drain: oneshot::Receiver<Infallible>,
     _slot: OwnedSemaphorePermit,
-) {
-    let service = service_fn(move |request| answer(router.clone(), request, peer));
+) where
+    F: Future<Output = Response>,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answering = answer(request);
+        async { Ok::<_, Infallible>(answering.await) }
+    });
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
@@ -189,16 +200,6 @@ async fn connection(
     } else if let Ok(result) = timeout(limits.age_grace, http).await {
         note_end(result);
     }
-}
-
-async fn answer(
-    mut router: Router,
-    request: Request<Incoming>,
-    peer: SocketAddr,
-) -> Result<Response, Infallible> {
-    let mut request = request.map(Body::new);
-    request.extensions_mut().insert(ConnectInfo(peer));
-    router.call(request).await
 }
 
 /// Peers that break off or send nonsense are everyday events: worth a word only when debugging.

@@ -6,15 +6,13 @@ mod contract;
 
 use std::net::SocketAddr;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request};
 use serde_json::Value;
-use tower::ServiceExt as _;
 
+use super::Service;
 use super::examples::Stage;
-use super::router;
 use crate::snapshot::Snapshot;
 
 /// An answer, read to its end.
@@ -88,7 +86,7 @@ impl Ask {
         self
     }
 
-    async fn of(self, router: &Router) -> Got {
+    async fn of(self, service: &Service) -> Got {
         let mut request = Request::builder().method(self.method).uri(self.uri);
         for (name, value) in self.headers {
             request = request.header(name, value);
@@ -96,7 +94,7 @@ impl Ask {
         let peer: SocketAddr = self.peer.parse().unwrap();
         let body = Body::from(self.body);
         let request = request.extension(ConnectInfo(peer)).body(body).unwrap();
-        let response = router.clone().oneshot(request).await.unwrap();
+        let response = service.clone().answer(request).await;
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         Got {
@@ -108,6 +106,6 @@ impl Ask {
 
     async fn at(self, snapshot: Snapshot) -> Got {
         let stage = Stage::new(snapshot).await;
-        self.of(&router(stage.app)).await
+        self.of(&Service::new(stage.app)).await
     }
 }

@@ -6,6 +6,7 @@
 
 mod gauges;
 mod labels;
+mod process;
 mod vectors;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use prometheus::{Encoder, Gauge, Histogram, IntGauge, Registry, TextEncoder};
 
 use self::labels::{EXPERIMENT_RESULTS, EXPERIMENTS, Phase};
 use self::vectors::{HttpCounters, ProbeCounters, RefreshCounters};
+use crate::clock::Moment;
 use crate::diagnosis::{Finding, Outcome};
 use crate::evidence::Phases;
 use crate::snapshot::Snapshot;
@@ -28,6 +30,7 @@ const NAMESPACE: &str = "why403";
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    process: process::Process,
     probes: ProbeCounters,
     phases: Vec<(Phase, Histogram)>,
     refreshes: RefreshCounters,
@@ -63,6 +66,7 @@ impl Metrics {
                 "Whether the configuration was read successfully the last time: 1 or 0.",
             ))?,
             registry,
+            process: process::Process::default(),
         };
         metrics
             .registry
@@ -73,10 +77,6 @@ impl Metrics {
         metrics.reload_successful.set(1);
         experiments(&metrics.registry)?;
         build_info(&metrics.registry)?;
-        #[cfg(target_os = "linux")]
-        metrics.registry.register(Box::new(
-            prometheus::process_collector::ProcessCollector::for_self(),
-        ))?;
         Ok(metrics)
     }
 
@@ -119,8 +119,9 @@ impl Metrics {
 
     /// The exposition in Prometheus' text format, version 0.0.4.
     #[must_use]
-    pub fn render(&self, snapshot: &Snapshot) -> Vec<u8> {
+    pub fn render(&self, snapshot: &Snapshot, now: Moment) -> Vec<u8> {
         let mut families = self.registry.gather();
+        families.extend(self.process.families(now.elapsed));
         families.extend(gauges::gauges(snapshot));
         families.sort_by(|a, b| a.name().cmp(b.name()));
         let mut text = Vec::with_capacity(32 * 1024);

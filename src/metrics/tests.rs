@@ -23,7 +23,7 @@ fn snapshot() -> Snapshot {
 }
 
 fn render(metrics: &Metrics) -> String {
-    String::from_utf8(metrics.render(&snapshot())).unwrap()
+    String::from_utf8(metrics.render(&snapshot(), snapshot().at)).unwrap()
 }
 
 fn value(text: &str, series: &str) -> Option<f64> {

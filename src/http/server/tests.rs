@@ -1,8 +1,10 @@
 //! Real bytes over real sockets, with limits of a fraction of a second.
 
+use axum::Router;
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Notify;
+use tower::ServiceExt as _;
 
 use super::*;
 
@@ -48,7 +50,11 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let drain = CancellationToken::new();
         let mut server = JoinSet::new();
-        server.spawn(run(listener, router, limits, drain.clone()));
+        let answer = move |request| {
+            let router = router.clone();
+            async move { router.oneshot(request).await.unwrap() }
+        };
+        server.spawn(run(listener, answer, limits, drain.clone()));
         Self {
             address,
             drain,
@@ -169,12 +175,18 @@ async fn what_is_no_http_1_is_refused() {
 /// the service closes the connection, see `edge`.
 #[tokio::test]
 async fn nothing_is_smuggled_behind_a_body() {
-    let app = crate::http::examples::Stage::live(crate::http::examples::passing());
+    let app = crate::http::examples::Stage::live(crate::http::examples::passing()).app;
+    let service = Service::new(app);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let drain = CancellationToken::new();
     let mut server = JoinSet::new();
-    server.spawn(run(listener, crate::http::router(app.app), LIMITS, drain));
+    server.spawn(run(
+        listener,
+        move |request| service.clone().answer(request),
+        LIMITS,
+        drain,
+    ));
     let framing = "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n";
     for framing in [
         framing,

@@ -2,31 +2,30 @@
 
 use super::*;
 use crate::http::examples::{failing, mixed, passing};
-use crate::http::{ENDPOINTS, Shared, edge, finished, health};
+use crate::http::{ENDPOINTS, edge, route_of};
 use crate::metrics::Route;
 use crate::target::Secret;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
-async fn protected() -> Router {
+async fn protected() -> Service {
     let mut app = Stage::new(failing()).await.app;
     let server = Arc::make_mut(&mut app.server);
     server.admin_token = Some(Secret::fixed("open-sesame"));
     server.protect_details = true;
-    router(app)
+    Service::new(app)
 }
 
 const LOCAL: &str = "127.0.0.1:50000";
 
 #[tokio::test(start_paused = true)]
 async fn every_answer_is_hardened() {
-    let router = router(Stage::new(mixed()).await.app);
+    let service = Service::new(Stage::new(mixed()).await.app);
     for uri in ENDPOINTS
         .iter()
         .map(|(_, path)| *path)
         .chain(["/nothing", "/health?x"])
     {
-        let got = get(uri).of(&router).await;
+        let got = get(uri).of(&service).await;
         assert_eq!(got.header("x-content-type-options"), "nosniff", "{uri}");
         assert_eq!(got.header("x-frame-options"), "DENY", "{uri}");
         assert_eq!(got.header("referrer-policy"), "no-referrer", "{uri}");
@@ -38,7 +37,7 @@ async fn every_answer_is_hardened() {
 
 #[tokio::test(start_paused = true)]
 async fn head_is_get_without_the_body() {
-    let router = router(Stage::new(mixed()).await.app);
+    let service = Service::new(Stage::new(mixed()).await.app);
     for uri in [
         "/livez",
         "/health",
@@ -47,8 +46,8 @@ async fn head_is_get_without_the_body() {
         "/",
         "/openapi.json",
     ] {
-        let full = get(uri).of(&router).await;
-        let head = get(uri).method(Method::HEAD).of(&router).await;
+        let full = get(uri).of(&service).await;
+        let head = get(uri).method(Method::HEAD).of(&service).await;
         assert_eq!(head.status, full.status, "{uri}");
         assert_eq!(head.header("content-type"), full.header("content-type"));
         assert_eq!(head.body, "", "{uri}");
@@ -57,7 +56,7 @@ async fn head_is_get_without_the_body() {
 
 #[tokio::test(start_paused = true)]
 async fn other_methods_are_told_which_work() {
-    let router = router(Stage::new(mixed()).await.app);
+    let service = Service::new(Stage::new(mixed()).await.app);
     for (route, path) in ENDPOINTS {
         let posts = matches!(route, Route::TokenRefresh | Route::CredentialRefresh);
         let allow = if posts { "POST" } else { "GET,HEAD" };
@@ -68,7 +67,7 @@ async fn other_methods_are_told_which_work() {
                 continue;
             }
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            let got = get(*path).method(method.clone()).of(&router).await;
+            let got = get(*path).method(method.clone()).of(&service).await;
             assert_eq!(got.status, 405, "{method} {path}");
             assert_eq!(got.header("allow"), allow, "{method} {path}");
             assert_eq!(got.problem(), "method-not-allowed");
@@ -78,7 +77,7 @@ async fn other_methods_are_told_which_work() {
 
 #[tokio::test(start_paused = true)]
 async fn unknown_paths_and_names_are_not_repeated() {
-    let router = router(Stage::new(mixed()).await.app);
+    let service = Service::new(Stage::new(mixed()).await.app);
     let long = format!("/health/{}", "a".repeat(10_240));
     for uri in [
         "/nothing",
@@ -93,7 +92,7 @@ async fn unknown_paths_and_names_are_not_repeated() {
         "/?target=%3Cscript%3E",
         long.as_str(),
     ] {
-        let got = get(uri).of(&router).await;
+        let got = get(uri).of(&service).await;
         assert_eq!(got.status, 404, "{uri}");
         assert!(got.problem().starts_with("unknown-"), "{uri}");
         assert!(
@@ -106,7 +105,7 @@ async fn unknown_paths_and_names_are_not_repeated() {
 
 #[tokio::test(start_paused = true)]
 async fn wrong_queries_are_explained() {
-    let router = router(Stage::new(mixed()).await.app);
+    let service = Service::new(Stage::new(mixed()).await.app);
     for (uri, errors) in [
         ("/health?strict=maybe", 1),
         ("/health?strict=1&strict=1", 1),
@@ -115,7 +114,7 @@ async fn wrong_queries_are_explained() {
         ("/diagnose?target=http://169.254.169.254/", 1),
         ("/?page=0&refresh=5", 2),
     ] {
-        let got = get(uri).of(&router).await;
+        let got = get(uri).of(&service).await;
         assert_eq!(
             (got.status, got.problem().as_str()),
             (400, "bad-query"),
@@ -128,7 +127,7 @@ async fn wrong_queries_are_explained() {
             got.body
         );
     }
-    let got = get("/health?%3Cscript%3E%1b[2J=1").of(&router).await;
+    let got = get("/health?%3Cscript%3E%1b[2J=1").of(&service).await;
     assert_eq!(
         got.json()["errors"][0],
         "`<script>\\u{1b}[2J` is unknown; known: strict"
@@ -137,43 +136,43 @@ async fn wrong_queries_are_explained() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_needs_a_host_and_no_body() {
-    let router = router(Stage::new(passing()).await.app);
+    let service = Service::new(Stage::new(passing()).await.app);
     let mut nameless = get("/livez");
     nameless.headers.clear();
-    assert_eq!(nameless.of(&router).await.problem(), "bad-request");
+    assert_eq!(nameless.of(&service).await.problem(), "bad-request");
 
     let mut chatty = get("/health");
     chatty.body = "hello";
-    let got = chatty.clone().of(&router).await;
+    let got = chatty.clone().of(&service).await;
     assert_eq!((got.status, got.header("connection")), (200, "close"));
     chatty.body = Box::leak("x".repeat(4097).into_boxed_str());
-    let got = chatty.of(&router).await;
+    let got = chatty.of(&service).await;
     assert_eq!(
         (got.status, got.problem().as_str()),
         (413, "body-too-large")
     );
-    assert_eq!(get("/health").of(&router).await.header("connection"), "");
+    assert_eq!(get("/health").of(&service).await.header("connection"), "");
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_an_admin_token_only_local_peers_may_post() {
-    let router = router(Stage::new(passing()).await.app);
+    let service = Service::new(Stage::new(passing()).await.app);
     for path in ["/token/refresh", "/token/prod-eu/refresh"] {
-        assert_eq!(post(path).of(&router).await.problem(), "not-local");
+        assert_eq!(post(path).of(&service).await.problem(), "not-local");
         let local = post(path).from(LOCAL);
-        assert_ne!(local.clone().of(&router).await.status, 403);
+        assert_ne!(local.clone().of(&service).await.status, 403);
         let cross = local.clone().with("sec-fetch-site", "cross-site");
-        assert_eq!(cross.of(&router).await.problem(), "cross-site");
+        assert_eq!(cross.of(&service).await.problem(), "cross-site");
         let forwarded = local.with("x-forwarded-for", "127.0.0.1");
-        assert_eq!(forwarded.of(&router).await.problem(), "not-local");
+        assert_eq!(forwarded.of(&service).await.problem(), "not-local");
     }
     let nobody = post("/token/nobody/refresh").from(LOCAL);
-    assert_eq!(nobody.of(&router).await.problem(), "unknown-credential");
+    assert_eq!(nobody.of(&service).await.problem(), "unknown-credential");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_admin_token_opens_what_is_protected() {
-    let router = protected().await;
+    let service = protected().await;
     let guarded = ["/", "/diagnose", "/diagnose/prod-eu", "/diagnose/nobody"];
     let asks = guarded.map(get).into_iter();
     for ask in asks.chain(["/token/refresh", "/token/nobody/refresh"].map(post)) {
@@ -182,7 +181,7 @@ async fn the_admin_token_opens_what_is_protected() {
             ask.clone().from(LOCAL),
             ask.clone().with("authorization", "Bearer open-sesam"),
         ] {
-            let got = ask.of(&router).await;
+            let got = ask.of(&service).await;
             assert_eq!(
                 (got.status, got.problem().as_str()),
                 (401, "admin-token-required")
@@ -192,7 +191,7 @@ async fn the_admin_token_opens_what_is_protected() {
         }
         let got = ask
             .with("authorization", "Bearer open-sesame")
-            .of(&router)
+            .of(&service)
             .await;
         assert_ne!(got.status, 401);
     }
@@ -204,46 +203,47 @@ async fn the_admin_token_opens_what_is_protected() {
         "/metrics",
         "/openapi.json",
     ] {
-        assert_ne!(get(open).of(&router).await.status, 401, "{open}");
+        assert_ne!(get(open).of(&service).await.status, 401, "{open}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_requests_wait_than_there_is_room_for() {
-    let app = Stage::new(passing()).await.app;
-    let shared = Arc::new(Shared {
-        app,
-        health: health::Cache::default(),
-        waiting: Semaphore::new(0),
-    });
-    let route = Route::Diagnose;
-    let handlers = finished(super::super::handlers(route), route, &shared);
-    let router = Router::new()
-        .route("/diagnose", handlers)
-        .with_state(shared);
-    let got = get("/diagnose?fresh=1").of(&router).await;
+    let service = Service::with_room_for(Stage::new(passing()).await.app, 0);
+    let got = get("/diagnose?fresh=1").of(&service).await;
     assert_eq!((got.status, got.problem().as_str()), (503, "overloaded"));
     assert_eq!(got.header("retry-after"), "1");
-    assert_eq!(get("/diagnose").of(&router).await.status, 200);
-}
-
-async fn bug() {
-    panic!("told by a test")
+    assert_eq!(get("/diagnose").of(&service).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_an_answer() {
-    let app = Stage::new(passing()).await.app;
-    let shared = Arc::new(Shared {
-        app,
-        health: health::Cache::default(),
-        waiting: Semaphore::new(1),
-    });
-    let handlers = finished(axum::routing::get(bug), Route::Other, &shared);
-    let router = Router::new().route("/bug", handlers).with_state(shared);
-    let got = get("/bug").of(&router).await;
-    assert_eq!((got.status, got.problem().as_str()), (500, "internal"));
-    assert_eq!(got.header("x-frame-options"), "DENY");
-    assert!(!got.body.contains("told by a test"));
+    let bug = async { panic!("told by a test") };
+    let response = edge::caught(bug).await;
+    assert_eq!(response.status(), 500);
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    let body = String::from_utf8(body.into()).unwrap();
+    assert!(body.contains("urn:why403:problem:internal"), "{body}");
+    assert!(!body.contains("told by a test"));
     assert_eq!(edge::panicked(&7).status(), 500);
+}
+
+#[test]
+fn every_endpoint_is_counted_under_its_route() {
+    for (route, path) in ENDPOINTS {
+        let concrete = path
+            .replace("{target}", "prod-eu")
+            .replace("{credential}", "prod-eu");
+        assert_eq!(route_of(&concrete), *route, "{path}");
+    }
+    for other in [
+        "/health/",
+        "/health/a/b",
+        "/token//refresh",
+        "/livez/",
+        "/nothing",
+        "",
+    ] {
+        assert_eq!(route_of(other), Route::Other, "{other}");
+    }
 }

@@ -11,11 +11,11 @@ use crate::http::examples::{
 #[tokio::test(start_paused = true)]
 async fn livez_follows_the_heartbeat_and_nothing_else() {
     let stage = Stage::new(failing()).await;
-    let router = router(stage.app.clone());
-    let got = get("/livez?anything=goes").of(&router).await;
+    let service = Service::new(stage.app.clone());
+    let got = get("/livez?anything=goes").of(&service).await;
     assert_eq!((got.status, got.body.as_str()), (200, "ok"));
     stage.app.clock.sleep_until(after(60 + 60).elapsed).await;
-    let got = get("/livez").of(&router).await;
+    let got = get("/livez").of(&service).await;
     assert_eq!(got.status, 503);
     assert_eq!(got.body, "the scheduler's last heartbeat was 60 s ago");
 }
@@ -25,16 +25,16 @@ async fn readyz_waits_for_the_first_round_but_not_for_ever() {
     let mut snapshot = starting();
     snapshot.started = after(50);
     let stage = Stage::new(snapshot).await;
-    let router = router(stage.app.clone());
-    let got = get("/readyz").of(&router).await;
+    let service = Service::new(stage.app.clone());
+    let got = get("/readyz").of(&service).await;
     assert_eq!(got.status, 503);
     assert!(got.body.starts_with("starting"));
     stage.app.clock.sleep_until(after(80).elapsed).await;
-    assert_eq!(get("/readyz").of(&router).await.status, 200);
+    assert_eq!(get("/readyz").of(&service).await.status, 200);
     stage.app.stopping.cancel();
-    let got = get("/readyz").of(&router).await;
+    let got = get("/readyz").of(&service).await;
     assert_eq!((got.status, got.body.as_str()), (503, "stopping"));
-    assert_eq!(get("/livez").of(&router).await.status, 200);
+    assert_eq!(get("/livez").of(&service).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,14 +51,14 @@ async fn health_is_the_verdict() {
         (starting(), 503, 503, "fail"),
         (mixed(), 503, 503, "fail"),
     ] {
-        let router = router(Stage::new(snapshot).await.app);
-        let got = get("/health").of(&router).await;
+        let service = Service::new(Stage::new(snapshot).await.app);
+        let got = get("/health").of(&service).await;
         assert_eq!(got.status, status, "{}", got.body);
         assert_eq!(got.json()["status"], word);
         assert_eq!(got.header("content-type"), "application/health+json");
         assert_eq!(got.header("cache-control"), "max-age=1");
-        assert_eq!(get("/health?strict=1").of(&router).await.status, strict);
-        assert_eq!(get("/health?strict=0").of(&router).await.status, status);
+        assert_eq!(get("/health?strict=1").of(&service).await.status, strict);
+        assert_eq!(get("/health?strict=0").of(&service).await.status, status);
     }
 }
 
@@ -73,14 +73,14 @@ async fn health_says_little() {
 
 #[tokio::test(start_paused = true)]
 async fn health_of_one_target() {
-    let router = router(Stage::new(mixed()).await.app);
+    let service = Service::new(Stage::new(mixed()).await.app);
     for (target, status, value) in [
         ("prod-us", 200, Some("ok")),
         ("prod-eu", 503, Some("missing_permission")),
         ("test-eu", 200, Some("timeout")),
         ("test-jp", 503, None),
     ] {
-        let got = get(format!("/health/{target}")).of(&router).await;
+        let got = get(format!("/health/{target}")).of(&service).await;
         assert_eq!(got.status, status, "{target}");
         let json = got.json();
         let check = &json["checks"][format!("{target}:queue_access")][0];
@@ -92,18 +92,18 @@ async fn health_of_one_target() {
 #[tokio::test(start_paused = true)]
 async fn a_result_that_grows_stale_changes_the_cached_answer() {
     let stage = Stage::new(passing()).await;
-    let router = router(stage.app.clone());
-    let first = get("/health").of(&router).await;
-    assert_eq!(get("/health").of(&router).await.body, first.body);
+    let service = Service::new(stage.app.clone());
+    let first = get("/health").of(&service).await;
+    assert_eq!(get("/health").of(&service).await.body, first.body);
     stage.app.clock.sleep_until(after(160).elapsed).await;
-    assert_eq!(get("/health").of(&router).await.body, first.body);
+    assert_eq!(get("/health").of(&service).await.body, first.body);
     tokio::time::sleep(Duration::from_millis(2)).await;
-    let old = get("/health").of(&router).await;
+    let old = get("/health").of(&service).await;
     assert_eq!(old.json()["status"], "warn");
     assert_eq!(old.json()["output"], "stale: no result for too long");
 
     stage.snapshots.send(Arc::new(failing())).unwrap();
-    assert_ne!(get("/health").of(&router).await.body, old.body);
+    assert_ne!(get("/health").of(&service).await.body, old.body);
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,17 +142,17 @@ async fn diagnose_covers_every_target_even_before_its_first_probe() {
 #[tokio::test(start_paused = true)]
 async fn ages_are_those_at_the_time_of_reading() {
     let stage = Stage::new(failing()).await;
-    let router = router(stage.app.clone());
+    let service = Service::new(stage.app.clone());
     for seconds in [60, 4000] {
         stage.app.clock.sleep_until(after(seconds).elapsed).await;
-        let json = get("/diagnose").of(&router).await.json();
+        let json = get("/diagnose").of(&service).await.json();
         assert_eq!(json["diagnoses"][0]["token"]["age_seconds"], seconds);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn diagnose_speaks_to_people_when_asked() {
-    let router = router(Stage::new(failing()).await.app);
+    let service = Service::new(Stage::new(failing()).await.app);
     let text = "text/plain; charset=utf-8";
     for (ask, content_type) in [
         (get("/diagnose").with("accept", "text/plain"), text),
@@ -167,7 +167,7 @@ async fn diagnose_speaks_to_people_when_asked() {
         ),
         (get("/diagnose").with("accept", "*/*"), "application/json"),
     ] {
-        let got = ask.of(&router).await;
+        let got = ask.of(&service).await;
         assert_eq!(
             (got.status, got.header("content-type")),
             (200, content_type)
@@ -176,7 +176,7 @@ async fn diagnose_speaks_to_people_when_asked() {
     }
     let got = get("/diagnose")
         .with("accept", "image/png")
-        .of(&router)
+        .of(&service)
         .await;
     assert_eq!(
         (got.status, got.problem().as_str()),
@@ -215,13 +215,13 @@ async fn many_targets_are_served() {
         };
         target(&name, check(Some(diagnosis), 1))
     });
-    let router = router(
+    let service = Service::new(
         Stage::new(crate::http::examples::snapshot(targets.collect()))
             .await
             .app,
     );
-    assert_eq!(get("/health").of(&router).await.status, 503);
-    assert_eq!(get("/health/t0").of(&router).await.status, 200);
-    let json = get("/diagnose").of(&router).await.json();
+    assert_eq!(get("/health").of(&service).await.status, 503);
+    assert_eq!(get("/health/t0").of(&service).await.status, 200);
+    let json = get("/diagnose").of(&service).await.json();
     assert_eq!(json["diagnoses"].as_array().unwrap().len(), 2_000);
 }

@@ -171,10 +171,10 @@ async fn every_answer_is_documented_and_every_documented_answer_is_given() {
     stopping.stopping.cancel();
     stages.extend([locked, keyed, stopping]);
     for app in stages {
-        let router = router(app);
+        let service = Service::new(app);
         for (path, method) in operations(&document) {
             for ask in asks(&path, &method) {
-                let got = ask.of(&router).await;
+                let got = ask.of(&service).await;
                 check(&document, &path, &method, &got);
                 let statuses = seen.entry((path.clone(), method.clone())).or_default();
                 statuses.insert(got.status.to_string());

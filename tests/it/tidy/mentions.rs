@@ -216,7 +216,9 @@ fn exported() -> BTreeMap<String, String> {
         Arc::make_mut(credential).rate_limit_remaining = Some(1);
     }
     let names = [target];
-    let text = Metrics::new(&names, &names).unwrap().render(&snapshot);
+    let text = Metrics::new(&names, &names)
+        .unwrap()
+        .render(&snapshot, snapshot.at);
     let text = String::from_utf8(text).unwrap();
     let types = text.lines().filter_map(|line| {
         let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;

@@ -3,7 +3,8 @@
 //!
 //! Open to everybody, so it says little: names, slugs and times.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::RefCell;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
@@ -28,7 +29,7 @@ pub(super) async fn all(
 ) -> Result<Response, Problem> {
     let strict = strict(query.as_deref())?;
     let snapshot = shared.app.monitor.snapshot();
-    let (status, body) = shared.health.answer(snapshot, shared.app.clock.now());
+    let (status, body) = latest(snapshot, shared.app.clock.now());
     Ok(answer(status, body, strict))
 }
 
@@ -66,13 +67,16 @@ fn answer(status: Status, body: Bytes, strict: bool) -> Response {
     response
 }
 
-/// The latest body of `/health`.
-///
-/// A body depends on the snapshot and on the verdicts, which may change without a new snapshot
-/// when a result grows stale; both are compared before it is served again.
-#[derive(Debug, Default)]
-pub(super) struct Cache(Mutex<Option<Cached>>);
+thread_local! {
+    /// The latest body of `/health`, kept by each worker for itself: a lock that all of them take
+    /// with every request makes them wait for whichever of them was just preempted.
+    static LATEST: RefCell<Option<Cached>> = const { RefCell::new(None) };
+}
 
+/// A rendered body.
+///
+/// It depends on the snapshot and on the verdicts, which may change without a new snapshot when a
+/// result grows stale; both are compared before it is served again.
 #[derive(Debug)]
 struct Cached {
     snapshot: Arc<Snapshot>,
@@ -81,24 +85,22 @@ struct Cached {
     body: Bytes,
 }
 
-impl Cache {
-    fn answer(&self, snapshot: Arc<Snapshot>, now: Moment) -> (Status, Bytes) {
-        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cached) = cached.as_ref()
+/// Verdict and body for `snapshot` at `now`.
+fn latest(snapshot: Arc<Snapshot>, now: Moment) -> (Status, Bytes) {
+    LATEST.with_borrow_mut(|kept| {
+        if let Some(cached) = kept.as_ref()
             && cached.still_holds(&snapshot, now)
         {
             return (cached.status, cached.body.clone());
         }
-        let fresh = Cached {
+        let fresh = kept.insert(Cached {
             verdicts: verdicts(&snapshot, now).collect(),
             status: snapshot.verdict(now).status,
             body: render(&snapshot.targets, now),
             snapshot,
-        };
-        let answer = (fresh.status, fresh.body.clone());
-        *cached = Some(fresh);
-        answer
-    }
+        });
+        (fresh.status, fresh.body.clone())
+    })
 }
 
 impl Cached {

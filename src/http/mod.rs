@@ -82,7 +82,6 @@ pub struct AppState {
 #[derive(Debug)]
 struct Shared {
     app: AppState,
-    health: health::Cache,
     waiting: Semaphore,
 }
 
@@ -128,7 +127,6 @@ impl Service {
     fn with_room_for(app: AppState, waiting: usize) -> Self {
         let shared = Arc::new(Shared {
             app,
-            health: health::Cache::default(),
             waiting: Semaphore::new(waiting),
         });
         let unknown = any(problem::unknown_path);

@@ -83,9 +83,12 @@ fn passed_through(answer: &Answer) -> Option<String> {
 }
 
 fn named_by(answer: &Answer, servers: &[&str], headers: &[&str]) -> Option<String> {
-    let server = answer.header("server").unwrap_or_default();
-    let lower = server.to_ascii_lowercase();
-    if servers.iter().any(|name| lower.contains(name)) {
+    let mut all = answer.headers.iter().filter(|(name, _)| name == "server");
+    let known = |(_, server): &&(String, String)| {
+        let lower = server.to_ascii_lowercase();
+        servers.iter().any(|name| lower.contains(name))
+    };
+    if let Some((_, server)) = all.find(known) {
         return Some(format!("server: {server}"));
     }
     let (name, value) = headers

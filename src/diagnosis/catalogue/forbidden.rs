@@ -34,9 +34,9 @@ pub(super) static MISSING_PERMISSION: Entry = Entry {
              {permissions} on its Permissions tab; {choice}{operation} needs nothing more.",
         ),
         machine(
-            "In {oauth}, open {client}, Roles tab: assign that role in {division} and save. A role \
-             that is not offered there must first be assigned to the administrator who does this, \
-             because administrators can give a client only roles that they hold.",
+            "In {oauth}, open {client}, Roles tab: assign that role in {division} and save. If \
+             the role is not offered there, the administrator who does this may have to hold it \
+             first.",
         ),
         user(
             "In {people}, open the person, Roles tab, and assign that role in {division}; where \

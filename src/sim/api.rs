@@ -1,6 +1,7 @@
 //! The operations of the API, as data: path, needs, answer.
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::answer::Failure;
 use super::guard::{Caller, Needs, Permissions};
@@ -21,6 +22,7 @@ pub(super) struct Call<'a> {
     pub(super) path: &'a str,
     pub(super) query: Query,
     pub(super) caller: Caller,
+    pub(super) now: Instant,
 }
 
 impl Call<'_> {
@@ -61,6 +63,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         path: "/api/v2/routing/queues/divisionviews",
+        needs: needs(Permissions::All(&["routing:queue:search"]), ROUTING),
+        answer: queues::division_views,
+    },
+    Operation {
+        path: "/api/v2/routing/queues/divisionviews/all",
         needs: needs(Permissions::All(&["routing:queue:search"]), ROUTING),
         answer: queues::division_views,
     },

@@ -1,5 +1,9 @@
 //! The organisation that the simulator starts with.
 
+use jiff::Timestamp;
+
+use super::access::Access;
+use super::clock::Wall;
 use super::edit::guid;
 use super::org::{ClientState, GrantType, Org, Rules, User};
 use super::token::Window;
@@ -74,21 +78,28 @@ const PERMISSIONS: [&str; 18] = [
     "routing:wrapupCode:view",
 ];
 
+/// When everything here was made: 2026-01-12T09:30:00Z, in Unix seconds.
+const MADE_AT_SECONDS: i64 = 1_768_210_200;
+
+/// When the demo organisation, its clients and its grants were made.
+pub(super) fn made_at() -> Timestamp {
+    Timestamp::from_second(MADE_AT_SECONDS).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
 /// Builds the demo organisation: the same one every time.
-pub(super) fn demo_org() -> Org {
+pub(super) fn demo_org(wall: Wall) -> Org {
     let mut org = Org {
         id: guid("06", 1),
         name: "Why403 Demo".to_owned(),
         state: "active".to_owned(),
         divisions: Vec::new(),
-        roles: Vec::new(),
         clients: Vec::new(),
         users: vec![User {
             id: DEMO_USER_ID.to_owned(),
             name: "Ada Admin".to_owned(),
             email: "ada@example.com".to_owned(),
         }],
-        grants: Vec::new(),
+        access: Access::default(),
         queues: Vec::new(),
         permissions: PERMISSIONS.map(str::to_owned).to_vec(),
         products: ["collaborateFree", "engage3"].map(str::to_owned).to_vec(),
@@ -98,9 +109,12 @@ pub(super) fn demo_org() -> Org {
         next_id: 0,
         token_window: Window::default(),
         past: Vec::new(),
-        stale_mints: 0,
+        wall,
     };
     fill(&mut org);
+    for grant in &mut org.access.grants {
+        grant.made_at = made_at();
+    }
     org
 }
 

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::access::{Grant, Lag, Role};
 use super::clock;
-use super::org::{Client, ClientState, Division, Grant, GrantType, Org, Queue, Role, Wording};
-use super::permission::Policy;
+use super::org::{Client, ClientState, Division, GrantType, Org, Queue, Wording};
+use super::permission::{Condition, Policy};
 
 /// Divisions, queues, roles and grants.
 impl Org {
@@ -78,7 +79,7 @@ impl Org {
     pub fn add_role(&mut self, name: &str, policies: &[&str]) -> String {
         let id = self.new_id("01");
         let policies = policies.iter().map(|text| Policy::parse(text)).collect();
-        self.roles.push(Role {
+        self.access.roles.push(Role {
             id: id.clone(),
             name: name.to_owned(),
             policies,
@@ -89,22 +90,39 @@ impl Org {
     /// Replaces the policies of a role.
     pub fn set_policies(&mut self, role: &str, policies: &[&str]) {
         let id = self.role_id(role);
-        if let Some(role) = self.roles.iter_mut().find(|role| role.id == id) {
+        if let Some(role) = self.access.roles.iter_mut().find(|role| role.id == id) {
             role.policies = policies.iter().map(|text| Policy::parse(text)).collect();
         }
+    }
+
+    /// Puts all policies of a role under a condition, so that they count only while it is met.
+    ///
+    /// The model does not evaluate the text: whether it is met is said here.
+    pub fn set_condition(&mut self, role: &str, text: &str, is_met: bool) {
+        let id = self.role_id(role);
+        let condition = Condition {
+            text: text.to_owned(),
+            is_met,
+        };
+        let roles = self.access.roles.iter_mut();
+        roles
+            .filter(|role| role.id == id)
+            .flat_map(|role| role.policies.iter_mut())
+            .for_each(|policy| policy.condition = Some(condition.clone()));
     }
 
     /// Grants `role` to a client or user (by id) in a division, or in all of them (`*`).
     pub fn grant(&mut self, subject: &str, role: &str, division: &str) {
         self.check_subject(subject);
         let (role, division) = (self.role_id(role), self.division_id(division));
-        self.grants.retain(|grant| {
+        self.access.grants.retain(|grant| {
             grant.subject != subject || grant.role != role || grant.division != division
         });
-        self.grants.push(Grant {
+        self.access.grants.push(Grant {
             subject: subject.to_owned(),
             role,
             division,
+            made_at: self.wall.now(),
         });
     }
 
@@ -112,7 +130,8 @@ impl Org {
     pub fn revoke(&mut self, subject: &str, role: &str) {
         self.check_subject(subject);
         let role = self.role_id(role);
-        self.grants
+        self.access
+            .grants
             .retain(|grant| grant.subject != subject || grant.role != role);
     }
 
@@ -120,7 +139,7 @@ impl Org {
     pub fn revoke_in(&mut self, subject: &str, role: &str, division: &str) {
         self.check_subject(subject);
         let (role, division) = (self.role_id(role), self.division_id(division));
-        self.grants.retain(|grant| {
+        self.access.grants.retain(|grant| {
             grant.subject != subject || grant.role != role || grant.division != division
         });
     }
@@ -128,7 +147,7 @@ impl Org {
     /// Takes every role from a client or user.
     pub fn revoke_all(&mut self, subject: &str) {
         self.check_subject(subject);
-        self.grants.retain(|grant| grant.subject != subject);
+        self.access.grants.retain(|grant| grant.subject != subject);
     }
 
     /// Takes a permission from the organisation, as the end of a licence would: no role carries it.
@@ -299,14 +318,38 @@ impl Org {
         self.rules.list_division = division.map(|name| self.division_id(name));
     }
 
-    /// Sets how long role changes take to reach the permission checks.
+    /// Sets how long role changes take to reach the permission checks, for every token.
     pub fn propagate_after(&mut self, delay: Duration) {
-        self.rules.propagation = delay;
+        self.rules.lag = Lag {
+            delay: Some(delay),
+            ..Lag::default()
+        };
     }
 
-    /// Sets whether a token keeps the roles that its owner had when it was minted.
-    pub fn read_roles_at_minting(&mut self, at_minting: bool) {
-        self.rules.roles_read_at_minting = at_minting;
+    /// Sets how long role changes take to reach the tokens of one client; others know at once.
+    pub fn propagate_to_client_after(&mut self, client: &str, delay: Duration) {
+        self.client_mut(client);
+        self.rules.lag = Lag {
+            delay: Some(delay),
+            client: Some(client.to_owned()),
+            ..Lag::default()
+        };
+    }
+
+    /// Sets how long role changes take to reach tokens that were issued before them; newer tokens
+    /// know at once. Without a delay such a token keeps its roles for ever.
+    pub fn propagate_to_tokens_after(&mut self, delay: Option<Duration>) {
+        self.rules.lag = Lag {
+            delay,
+            spares_newer_tokens: true,
+            ..Lag::default()
+        };
+    }
+
+    /// Sets whether `subjects/me` and `divisionspermitted` believe what the permission checks
+    /// believe, instead of telling the grants as they are.
+    pub fn delay_helpers(&mut self, delayed: bool) {
+        self.rules.helpers_lag = delayed;
     }
 
     /// Lets a proxy on the way take the `Authorization` header from API requests.
@@ -339,6 +382,7 @@ impl Org {
 
     fn role_id(&self, name: &str) -> String {
         match self
+            .access
             .roles
             .iter()
             .find(|role| role.name == name || role.id == name)

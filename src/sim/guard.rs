@@ -55,7 +55,7 @@ pub(super) fn admit(
     check_context_and_scope(org, &token, needs)?;
     let authority = org
         .token(&token)
-        .map(|known| org.allowed(known, now))
+        .map(|known| org.believed(known, now).authority(known.subject()))
         .unwrap_or_default();
     let caller = Caller {
         token,
@@ -162,14 +162,7 @@ pub(super) fn require(
     permissions: Permissions,
     division: Option<&str>,
 ) -> Result<(), Failure> {
-    let has = |permission: &&str| {
-        let denied = org
-            .rules
-            .denied_by_policy
-            .iter()
-            .any(|denied| denied == permission);
-        !denied && org.permits(&caller.authority, permission, division)
-    };
+    let has = |permission: &&str| org.permits(&caller.authority, permission, division);
     let (granted, list, all) = match permissions {
         Permissions::None => return Ok(()),
         Permissions::Any(list) => (list.iter().any(has), list, false),
@@ -202,14 +195,18 @@ fn refusal(
     division: Option<&str>,
     correlation: &str,
 ) -> Failure {
-    if org.rules.home_organization.is_some() {
+    if org.rules.home_organization.is_some() && org.rules.wording == Wording::Standard {
         // The code is known, the message is a stand-in.
         let message =
             "The trustor organization has not granted the required access to the trustee.";
         return Failure::new(403, "missing.trustor.permissions", message);
     }
     let plain = if all { Wording::All } else { Wording::Standard };
-    let wording = match (org.rules.wording, division) {
+    let (wording, permissions) = match &org.rules.wording {
+        Wording::Naming(other) => (Wording::Standard, std::slice::from_ref(other)),
+        wording => (*wording, permissions),
+    };
+    let wording = match (wording, division) {
         (Wording::Standard, Some(_)) if all => Wording::DivisionSegment,
         (Wording::Standard, Some(_)) => Wording::DivisionList,
         // Nothing to say about a division where the permission is held in none.
@@ -234,7 +231,7 @@ fn words(
     let any = "You must have at least one of the following permissions assigned:";
     let all = "You are missing the following permission(s):";
     match wording {
-        Wording::Standard => (
+        Wording::Standard | Wording::Naming(_) => (
             "missing.any.permissions",
             format!("{unable} {any} [{list}]"),
         ),
@@ -243,6 +240,7 @@ fn words(
             "missing.permissions",
             format!("{unable} {all} {list} ({correlation})"),
         ),
+        Wording::Said { code, message } => (code, message.to_owned()),
         Wording::AccessDenied => ("access.denied", format!("Access denied. ({correlation})")),
         Wording::DivisionList => {
             let place = format!("in at least one of the following division(s): [{division}]");

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::access::{Grant, Role};
 use super::answer::Failure;
 use super::api::Call;
-use super::org::{Client, GRANT_MADE_AT, Grant, Org, Role};
+use super::demo_org::made_at;
+use super::org::{Client, Org};
 use super::paging;
 use super::permission::Policy;
 use super::token::Token;
@@ -55,12 +58,16 @@ pub(super) fn user(org: &Org, call: &Call<'_>) -> Result<Value, Failure> {
     }))
 }
 
-/// `GET /api/v2/authorization/subjects/me`: the grants as they are now, whatever caches believe.
+/// `GET /api/v2/authorization/subjects/me`.
+///
+/// Whether the real one answers from the grants or from a cache of them is not known; this one
+/// answers from the grants unless it is told otherwise.
 pub(super) fn subject(org: &Org, call: &Call<'_>) -> Result<Value, Failure> {
-    let subject = own_token(org, call)?.subject();
-    let grants = org.grants.iter().filter(|grant| grant.subject == subject);
+    let token = own_token(org, call)?;
+    let subject = token.subject();
+    let grants = org.shown(token, call.now).of(subject);
     let grants: Vec<Value> = grants
-        .filter_map(|grant| describe_grant(org, grant))
+        .map(|(grant, role)| describe_grant(org, grant, role))
         .collect();
     let client = org.client(subject).map(|client| client.name.as_str());
     let name = client.or_else(|| {
@@ -80,8 +87,8 @@ pub(super) fn subject(org: &Org, call: &Call<'_>) -> Result<Value, Failure> {
 
 /// `GET /api/v2/authorization/divisionspermitted/paged/me`.
 ///
-/// Whether the real one answers from the grants or from a cache of them is not known; this one
-/// answers from the grants.
+/// Answers from what [`subject`] answers from. Whether the real one evaluates access policies and
+/// conditions is not known; this one tells what roles carry.
 pub(super) fn divisions_permitted(org: &Org, call: &Call<'_>) -> Result<Value, Failure> {
     let Some(permission) =
         paging::value(&call.query, "permission").filter(|value| !value.is_empty())
@@ -89,11 +96,12 @@ pub(super) fn divisions_permitted(org: &Org, call: &Call<'_>) -> Result<Value, F
         let message = "The query parameter permission is required.";
         return Err(Failure::new(400, "invalid.query.param.value", message));
     };
-    let authority = org.granted(own_token(org, call)?.subject());
+    let token = own_token(org, call)?;
+    let authority = org.shown(token, call.now).authority(token.subject());
     let permitted = org
         .divisions
         .iter()
-        .filter(|division| org.permits(&authority, permission, Some(&division.id)));
+        .filter(|division| org.carries(&authority, permission, Some(&division.id)));
     let describe = |division: &super::org::Division| {
         json!({
             "id": division.id,
@@ -103,7 +111,7 @@ pub(super) fn divisions_permitted(org: &Org, call: &Call<'_>) -> Result<Value, F
             "selfUri": format!("/api/v2/authorization/divisions/{}", division.id),
         })
     };
-    let all = org.permits(&authority, permission, Some("*"));
+    let all = org.carries(&authority, permission, Some("*"));
     let mut listing = paging::page(call.path, &call.query, permitted.map(describe).collect())?;
     listing.insert("allDivsPermitted".to_owned(), json!(all));
     Ok(Value::Object(listing))
@@ -156,8 +164,8 @@ pub(super) fn products(org: &Org, call: &Call<'_>) -> Result<Value, Failure> {
 /// `GET /api/v2/authorization/roles/{roleId}`.
 pub(super) fn role(org: &Org, call: &Call<'_>) -> Result<Value, Failure> {
     let id = call.last_segment();
-    let role = org
-        .roles
+    let roles = &org.access.roles;
+    let role = roles
         .iter()
         .find(|role| role.id == id)
         .ok_or_else(|| Failure::not_found("a role with that id"))?;
@@ -186,16 +194,16 @@ fn own_token<'a>(org: &'a Org, call: &Call<'_>) -> Result<&'a Token, Failure> {
 }
 
 fn describe_client(org: &Org, client: &Client) -> Map<String, Value> {
-    let pairs = org.grants.iter().filter(|grant| grant.subject == client.id);
+    let pairs = org.access.of(&client.id);
     let pairs: Vec<Value> = pairs
-        .map(|grant| json!({"roleId": grant.role, "divisionId": grant.division}))
+        .map(|(grant, _)| json!({"roleId": grant.role, "divisionId": grant.division}))
         .collect();
     let mut described = Map::new();
     let mut put = |name: &str, value: Value| described.insert(name.to_owned(), value);
     put("id", json!(client.id));
     put("name", json!(client.name));
-    put("dateCreated", json!(GRANT_MADE_AT));
-    put("dateModified", json!(GRANT_MADE_AT));
+    put("dateCreated", json!(date(made_at())));
+    put("dateModified", json!(date(made_at())));
     put("authorizedGrantType", json!(client.grant_type.as_str()));
     put("scope", json!([]));
     put("roleDivisions", json!(pairs));
@@ -203,18 +211,33 @@ fn describe_client(org: &Org, client: &Client) -> Map<String, Value> {
     described
 }
 
-fn describe_grant(org: &Org, grant: &Grant) -> Option<Value> {
-    let role: &Role = org.roles.iter().find(|role| role.id == grant.role)?;
+fn describe_grant(org: &Org, grant: &Grant, role: &Role) -> Value {
     // How the real answer names "all divisions" is not known; `*` for both is a stand-in.
     let division = org
         .division(&grant.division)
         .map_or("*", |division| division.name.as_str());
-    let policy = |policy: &Policy| json!({"domain": policy.domain, "entityName": policy.entity, "actions": policy.actions});
-    let policies: Vec<Value> = role.policies.iter().map(policy).collect();
-    Some(json!({
+    let policies: Vec<Value> = role.policies.iter().map(describe_policy).collect();
+    json!({
         "subjectId": grant.subject,
         "division": {"id": grant.division, "name": division, "homeDivision": division == "Home"},
         "role": {"id": role.id, "name": role.name, "policies": policies, "default": false},
-        "grantMadeAt": GRANT_MADE_AT,
-    }))
+        "grantMadeAt": date(grant.made_at),
+    })
+}
+
+fn describe_policy(policy: &Policy) -> Value {
+    let mut described = json!({
+        "domain": policy.domain,
+        "entityName": policy.entity,
+        "actions": policy.actions,
+    });
+    if let (Some(condition), Some(described)) = (&policy.condition, described.as_object_mut()) {
+        described.insert("condition".to_owned(), json!(condition.text));
+    }
+    described
+}
+
+/// A date as the platform writes it.
+fn date(time: Timestamp) -> String {
+    format!("{time:.3}")
 }

@@ -8,8 +8,9 @@
 //! comment at the place calls the literal a stand-in.
 //!
 //! It listens on loopback addresses only, and reads the runtime's clock, so that a paused clock in a
-//! test drives token expiry and rate limits.
+//! test drives token expiry, rate limits and the time of day, which is the system's unless it is set.
 
+mod access;
 mod answer;
 mod api;
 mod clock;
@@ -37,6 +38,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 pub use self::demo_org::{
@@ -75,7 +77,7 @@ impl Simulator {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            world: Arc::new(Mutex::new(World::new())),
+            world: Arc::new(Mutex::new(World::new(clock::Wall::system()))),
         }
     }
 
@@ -104,9 +106,17 @@ impl Simulator {
         self.lock().scenario.name
     }
 
-    /// Forgets everything: model, tokens, steps, requests and counts.
+    /// Forgets everything but the time of day: model, tokens, steps, requests and counts.
     pub fn reset(&self) {
-        *self.lock() = World::new();
+        let mut world = self.lock();
+        *world = World::new(world.org.wall);
+    }
+
+    /// Sets the time of day, which then follows the runtime's clock; at first it is the system's.
+    ///
+    /// Answers show it as the date of grants that are made from now on.
+    pub fn set_wall(&self, time: Timestamp) {
+        self.lock().org.wall = clock::Wall::standing_at(time);
     }
 
     /// All routes, for another server than [`Simulator::run`].
@@ -153,7 +163,7 @@ impl Simulator {
     /// Changes the model. The closure must not use this simulator: the model is locked.
     pub fn with<T>(&self, change: impl FnOnce(&mut Org) -> T) -> T {
         let mut world = self.lock();
-        let before = world.org.granted_to_all();
+        let before = world.org.access.clone();
         let result = change(&mut world.org);
         world.org.remember(before, clock::now());
         result
@@ -166,9 +176,9 @@ impl Simulator {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(wall: clock::Wall) -> Self {
         Self {
-            org: demo_org::demo_org(),
+            org: demo_org::demo_org(wall),
             faults: fault::Faults::default(),
             log: log::Log::default(),
             scenario: scenario::healthy(),
@@ -177,7 +187,7 @@ impl World {
     }
 
     fn switch(&mut self, scenario: &'static Scenario) {
-        let mut org = demo_org::demo_org();
+        let mut org = demo_org::demo_org(self.org.wall);
         org.adopt_tokens(&mut self.org, clock::now());
         self.org = org;
         self.faults = fault::Faults::default();

@@ -1,16 +1,14 @@
 //! The model: one organisation, what is in it and how it behaves.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::permission::{Authority, Held, Policy};
+use super::access::{Access, Lag, Past};
+use super::clock::Wall;
+use super::permission::{Authority, Held};
 use super::token::{Token, Window};
-
-/// When a grant was made, for every grant: the model has no wall clock.
-pub(super) const GRANT_MADE_AT: &str = "2026-01-12T09:30:00.000Z";
 
 /// How many tokens are remembered, dead ones included.
 const MAX_TOKENS: usize = 10_000;
@@ -29,10 +27,9 @@ pub struct Org {
     pub(super) name: String,
     pub(super) state: String,
     pub(super) divisions: Vec<Division>,
-    pub(super) roles: Vec<Role>,
     pub(super) clients: Vec<Client>,
     pub(super) users: Vec<User>,
-    pub(super) grants: Vec<Grant>,
+    pub(super) access: Access,
     pub(super) queues: Vec<Queue>,
     /// Every permission that the organisation's products bring.
     pub(super) permissions: Vec<String>,
@@ -42,10 +39,10 @@ pub struct Org {
     pub(super) next_serial: u64,
     pub(super) next_id: u64,
     pub(super) token_window: Window,
-    /// What subjects were allowed until a moment, oldest first: for slow propagation.
-    pub(super) past: Vec<(Instant, BTreeMap<String, Authority>)>,
-    /// How many tokens to come are still minted from an old view, without any role.
-    pub(super) stale_mints: u32,
+    /// What was granted before, oldest first: for changes that are late.
+    pub(super) past: Vec<Past>,
+    /// The time of day, for the dates of grants.
+    pub(super) wall: Wall,
 }
 
 /// How the platform behaves, beside what is granted.
@@ -68,8 +65,8 @@ pub(super) struct Rules {
     pub(super) denied_by_policy: Vec<String>,
     pub(super) wording: Wording,
     pub(super) list_division: Option<String>,
-    pub(super) propagation: Duration,
-    pub(super) roles_read_at_minting: bool,
+    pub(super) lag: Lag,
+    pub(super) helpers_lag: bool,
     pub(super) authorization_dropped: bool,
     pub(super) home_organization: Option<(String, String)>,
 }
@@ -90,8 +87,8 @@ impl Default for Rules {
             denied_by_policy: Vec::new(),
             wording: Wording::Standard,
             list_division: None,
-            propagation: Duration::ZERO,
-            roles_read_at_minting: false,
+            lag: Lag::default(),
+            helpers_lag: false,
             authorization_dropped: false,
             home_organization: None,
         }
@@ -114,6 +111,15 @@ pub enum Wording {
     DivisionList,
     /// The division is a fourth segment of the permission.
     DivisionSegment,
+    /// As usual, but about another permission than the one that is missing.
+    Naming(&'static str),
+    /// This code and this message, whatever is missing.
+    Said {
+        /// The `code` of the body.
+        code: &'static str,
+        /// The `message` of the body.
+        message: &'static str,
+    },
 }
 
 /// A division.
@@ -122,22 +128,6 @@ pub(super) struct Division {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) home: bool,
-}
-
-/// A role and its policies.
-#[derive(Debug, Clone)]
-pub(super) struct Role {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) policies: Vec<Policy>,
-}
-
-/// A role granted to a client or a user in a division (`*`: in all).
-#[derive(Debug, Clone)]
-pub(super) struct Grant {
-    pub(super) subject: String,
-    pub(super) role: String,
-    pub(super) division: String,
 }
 
 /// An OAuth client.
@@ -219,48 +209,24 @@ pub(super) struct Queue {
 }
 
 impl Org {
-    /// What `subject` is granted now, whatever caches may still say.
-    pub(super) fn granted(&self, subject: &str) -> Authority {
-        let grants = self.grants.iter().filter(|grant| grant.subject == subject);
-        grants
-            .filter_map(|grant| {
-                Some((self.roles.iter().find(|role| role.id == grant.role)?, grant))
-            })
-            .flat_map(|(role, grant)| {
-                let held = |policy: &Policy| Held {
-                    policy: policy.clone(),
-                    division: grant.division.clone(),
-                };
-                role.policies.iter().map(held)
-            })
-            .collect()
+    /// The grants that the checks go by for `token` at `now`, their caches considered.
+    pub(super) fn believed(&self, token: &Token, now: Instant) -> &Access {
+        let mut past = self.past.iter();
+        past.find(|past| self.rules.lag.holds(past, token, now))
+            .map_or(&self.access, |past| &past.access)
     }
 
-    /// What every client and user is granted now.
-    pub(super) fn granted_to_all(&self) -> BTreeMap<String, Authority> {
-        let subjects = self
-            .clients
-            .iter()
-            .map(|client| &client.id)
-            .chain(self.users.iter().map(|user| &user.id));
-        subjects.map(|id| (id.clone(), self.granted(id))).collect()
-    }
-
-    /// What the platform lets `token` do at `now`, its caches considered.
-    pub(super) fn allowed(&self, token: &Token, now: Instant) -> Authority {
-        if self.rules.roles_read_at_minting {
-            return token.minted_with.clone();
-        }
-        let still_believed = |until: &Instant| now.duration_since(*until) < self.rules.propagation;
-        let old_view = self.past.iter().find(|(until, _)| still_believed(until));
-        match old_view.and_then(|(_, view)| view.get(token.subject())) {
-            Some(authority) => authority.clone(),
-            None => self.granted(token.subject()),
+    /// The grants that calls about grants answer from, when asked with `token`.
+    pub(super) fn shown(&self, token: &Token, now: Instant) -> &Access {
+        if self.rules.helpers_lag {
+            self.believed(token, now)
+        } else {
+            &self.access
         }
     }
 
-    /// Whether `authority` gives `permission` in `division` (none: anywhere) in this organisation.
-    pub(super) fn permits(
+    /// Whether roles carry `permission` in `division` (none: anywhere) in this organisation.
+    pub(super) fn carries(
         &self,
         authority: &Authority,
         permission: &str,
@@ -271,6 +237,21 @@ impl Org {
             && authority
                 .iter()
                 .any(|held| held.gives(permission, division))
+    }
+
+    /// Whether `permission` can be used in `division` (none: anywhere): access policies and the
+    /// conditions of roles are a layer above what roles carry.
+    pub(super) fn permits(
+        &self,
+        authority: &Authority,
+        permission: &str,
+        division: Option<&str>,
+    ) -> bool {
+        let denied = self.rules.denied_by_policy.iter();
+        let applies = |held: &Held| held.policy.applies() && held.gives(permission, division);
+        self.carries(authority, permission, division)
+            && authority.iter().any(applies)
+            && denied.into_iter().all(|denied| denied != permission)
     }
 
     pub(super) fn division(&self, id: &str) -> Option<&Division> {
@@ -300,9 +281,7 @@ impl Org {
             .rules
             .expire_after
             .unwrap_or(Duration::from_secs(self.rules.expires_in));
-        let stale = self.stale_mints > 0;
-        self.stale_mints = self.stale_mints.saturating_sub(1);
-        let mut token = Token {
+        let token = Token {
             serial,
             value: value.unwrap_or_else(|| {
                 format!(
@@ -322,12 +301,8 @@ impl Org {
                 .and_then(|after| now.checked_add(after)),
             last_used: now,
             revoked: false,
-            minted_with: Vec::new(),
             window: Window::default(),
         };
-        if !stale {
-            token.minted_with = self.granted(token.subject());
-        }
         self.tokens.retain(|known| known.value != token.value);
         // Expired ones are kept, to be told from unknown ones, but not without end.
         let surplus = self.tokens.len().saturating_sub(MAX_TOKENS);
@@ -354,9 +329,13 @@ impl Org {
     }
 
     /// Notes what was granted until `now`, if that has changed.
-    pub(super) fn remember(&mut self, before: BTreeMap<String, Authority>, now: Instant) {
-        if before != self.granted_to_all() {
-            self.past.push((now, before));
+    pub(super) fn remember(&mut self, before: Access, now: Instant) {
+        if before != self.access {
+            self.past.push(Past {
+                until: now,
+                last_token: self.next_serial,
+                access: before,
+            });
         }
         let surplus = self.past.len().saturating_sub(MAX_PAST);
         self.past.drain(..surplus);

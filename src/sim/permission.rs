@@ -6,6 +6,15 @@ pub(super) struct Policy {
     pub(super) domain: String,
     pub(super) entity: String,
     pub(super) actions: Vec<String>,
+    /// Under what condition it counts; none: always.
+    pub(super) condition: Option<Condition>,
+}
+
+/// A condition on attributes of a request. The model does not evaluate it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub(super) text: String,
+    pub(super) is_met: bool,
 }
 
 impl Policy {
@@ -18,7 +27,15 @@ impl Policy {
             domain,
             entity,
             actions: actions.split(',').map(str::to_owned).collect(),
+            condition: None,
         }
+    }
+
+    /// Whether the policy counts, whatever it carries.
+    pub(super) fn applies(&self) -> bool {
+        self.condition
+            .as_ref()
+            .is_none_or(|condition| condition.is_met)
     }
 
     /// Whether the policy carries `permission`, wildcards considered.
@@ -45,7 +62,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Whether this entry gives `permission` in `division`; no division asks for any.
+    /// Whether this entry carries `permission` in `division`; no division asks for any.
     pub(super) fn gives(&self, permission: &str, division: Option<&str>) -> bool {
         let in_division = division.is_none_or(|asked| covers(&self.division, asked));
         in_division && self.policy.allows(permission)

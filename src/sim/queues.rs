@@ -24,7 +24,10 @@ pub(super) fn list(org: &Org, call: &Call<'_>) -> Result<Value, Failure> {
     paging::page(call.path, &call.query, items).map(Value::Object)
 }
 
-/// `GET /api/v2/routing/queues/divisionviews`: the same queues under another permission.
+/// `GET /api/v2/routing/queues/divisionviews` and `…/all`: the same queues under another permission.
+///
+/// The second is described as a digest of all queues; whether it leaves out divisions without the
+/// permission is not known. It does here, as every list.
 pub(super) fn division_views(org: &Org, call: &Call<'_>) -> Result<Value, Failure> {
     let visible = visible(org, call, SEARCH);
     let item = |queue: &Queue| json!({"id": queue.id, "name": queue.name, "division": division(org, queue)});

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::permission::Authority;
-
 /// One issued access token.
 #[derive(Clone)]
 pub(super) struct Token {
@@ -23,8 +21,6 @@ pub(super) struct Token {
     pub(super) dies_at: Option<Instant>,
     pub(super) last_used: Instant,
     pub(super) revoked: bool,
-    /// What its owner was allowed when it was minted.
-    pub(super) minted_with: Authority,
     pub(super) window: Window,
 }
 

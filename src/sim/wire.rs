@@ -194,6 +194,7 @@ fn api(simulator: &Simulator, request: &Parts, operation: &Operation) -> Respons
                 path: request.uri.path(),
                 query,
                 caller,
+                now,
             },
         )
     });

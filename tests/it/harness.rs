@@ -33,9 +33,14 @@ pub(crate) fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
+/// Where the wall clocks of service and simulator stand at the start of a test.
+fn wall_start() -> Timestamp {
+    "2026-03-02T12:00:00Z".parse().unwrap()
+}
+
 /// A wall clock that stands at a known time now and follows the runtime's clock.
 pub(crate) fn simulated_clock() -> Clock {
-    Clock::simulated("2026-03-02T12:00:00Z".parse::<Timestamp>().unwrap())
+    Clock::simulated(wall_start())
 }
 
 /// Sleeps; with a paused clock that is how time passes.
@@ -95,6 +100,7 @@ pub(crate) struct Platform {
 impl Platform {
     pub(crate) async fn start() -> Self {
         let simulator = Simulator::new();
+        simulator.set_wall(wall_start());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut server = JoinSet::new();

@@ -1,6 +1,5 @@
 //! The causes of a 403.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -8,7 +7,7 @@ use serde_json::json;
 use super::super::clock;
 use super::super::demo_org::{DEMO_CLIENT_ID, DEMO_USER_TOKEN, PORTAL_CLIENT_ID, QUEUE_READER};
 use super::super::fault::{Route, Scripted};
-use super::super::org::Wording;
+use super::super::org::{Org, Wording};
 use super::super::{World, demo_org};
 use super::{Credential, Scenario, forbidden};
 
@@ -265,20 +264,35 @@ fn insufficient_scope(world: &mut World) {
 }
 
 fn stale_token(world: &mut World) {
-    world.org.read_roles_at_minting(true);
-    let of_client = world
-        .org
-        .tokens
-        .iter_mut()
-        .filter(|token| token.client == DEMO_CLIENT_ID && !token.revoked);
-    let stale = of_client.map(|token| token.minted_with.clear()).count();
-    world.org.stale_mints = u32::from(stale == 0);
+    role_removed(world);
+    world.org.propagate_to_tokens_after(None);
+    change(world, grant_reader);
 }
 
 fn propagating(world: &mut World) {
+    role_removed(world);
     world.org.propagate_after(Duration::from_mins(1));
-    let nothing = BTreeMap::from([(DEMO_CLIENT_ID.to_owned(), Vec::new())]);
-    world.org.past.push((clock::now(), nothing));
+    change(world, grant_reader);
+}
+
+fn grant_reader(org: &mut Org) {
+    for division in ["Home", "Sales", "Support"] {
+        org.grant(DEMO_CLIENT_ID, QUEUE_READER, division);
+    }
+}
+
+/// Changes what is granted in a way that the caches notice as a change of this moment.
+///
+/// The demo client's first token counts as issued before it, even if it is yet to come.
+fn change(world: &mut World, edit: fn(&mut Org)) {
+    let before = world.org.access.clone();
+    edit(&mut world.org);
+    world.org.remember(before, clock::now());
+    let mut tokens = world.org.tokens.iter();
+    let has_token = tokens.any(|token| token.client == DEMO_CLIENT_ID && !token.revoked);
+    if let (false, Some(past)) = (has_token, world.org.past.last_mut()) {
+        past.last_token += 1;
+    }
 }
 
 /// What a content delivery network sends when it does not let a request through.

@@ -1,5 +1,6 @@
 //! The simulator over real sockets, with the clock paused.
 
+mod access;
 mod faults;
 mod model;
 mod scenarios;

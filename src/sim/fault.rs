@@ -10,6 +10,8 @@ use axum::body::{Body, Bytes};
 use hyper::body::Frame;
 use serde_json::Value;
 
+use super::obstacle::Obstacle;
+
 /// A group of requests that faults can be set for and that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Route {
@@ -75,6 +77,14 @@ pub enum Scripted {
     /// Another step, but only for a live token: without one the honest 401. So the API itself
     /// refuses, whereas the other steps stand for something in front of it.
     Authenticated(Box<Scripted>),
+    /// One step for requests with an `Authorization` header, whatever is in it, another for those
+    /// without.
+    ByAuthorization {
+        /// With the header.
+        with: Box<Scripted>,
+        /// Without it.
+        without: Box<Scripted>,
+    },
     /// Exactly this answer.
     Respond {
         /// The HTTP status.
@@ -136,11 +146,17 @@ impl Scripted {
     /// An answer with a text body of some content type.
     #[must_use]
     pub fn text(status: u16, content_type: &str, body: &str) -> Self {
-        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+        Self::respond(status, &[("content-type", content_type)], body.as_bytes())
+    }
+
+    /// Exactly this answer.
+    #[must_use]
+    pub fn respond(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
         Self::Respond {
             status,
-            headers,
-            body: body.as_bytes().to_vec(),
+            headers: headers.iter().map(owned).collect(),
+            body: body.to_vec(),
         }
     }
 
@@ -151,6 +167,15 @@ impl Scripted {
             status,
             code: code.to_owned(),
             message: message.to_owned(),
+        }
+    }
+
+    /// This step for requests with an `Authorization` header only; the model answers the others.
+    #[must_use]
+    pub fn with_authorization(self) -> Self {
+        Self::ByAuthorization {
+            with: Box::new(self),
+            without: Box::new(Self::Honest),
         }
     }
 
@@ -187,6 +212,13 @@ impl Faults {
             .filter(|&route| route != Route::Token)
         {
             self.always(route, Some(step.clone()));
+        }
+    }
+
+    /// Puts an obstacle before every request to these routes.
+    pub(super) fn obstruct(&mut self, routes: &[Route], obstacle: Obstacle) {
+        for &route in routes {
+            self.always(route, Some(obstacle.step()));
         }
     }
 

@@ -22,6 +22,7 @@ mod guard;
 mod identity;
 mod log;
 mod oauth;
+mod obstacle;
 mod org;
 mod paging;
 mod permission;
@@ -47,6 +48,7 @@ pub use self::demo_org::{
 };
 pub use self::fault::{Route, Scripted};
 pub use self::log::Request;
+pub use self::obstacle::Obstacle;
 pub use self::org::{ClientState, GrantType, Org, Wording};
 pub use self::scenario::{Credential, Scenario, UnknownScenario};
 
@@ -146,6 +148,11 @@ impl Simulator {
     /// Gives every request to `route` this step, until it is cleared with `None`.
     pub fn always(&self, route: Route, step: Option<Scripted>) {
         self.lock().faults.always(route, step);
+    }
+
+    /// Puts an obstacle before every request to these routes, on top of whatever else is wrong.
+    pub fn obstruct(&self, routes: &[Route], obstacle: Obstacle) {
+        self.lock().faults.obstruct(routes, obstacle);
     }
 
     /// The last 10,000 requests, oldest first; requests to the controls are not among them.

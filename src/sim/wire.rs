@@ -90,6 +90,10 @@ async fn play(simulator: &Simulator, mut step: Scripted, request: Request, next:
                 Some(refusal) => return refusal,
                 None => step = *inner,
             },
+            Scripted::ByAuthorization { with, without } => {
+                let has_it = request.headers().contains_key(AUTHORIZATION);
+                step = if has_it { *with } else { *without };
+            }
             Scripted::Hang => std::future::pending().await,
             Scripted::Close => return ending(Ending::Close),
             Scripted::Reset => return ending(Ending::Reset),

@@ -3,6 +3,7 @@
 mod access;
 mod faults;
 mod model;
+mod obstacles;
 mod scenarios;
 mod tokens;
 

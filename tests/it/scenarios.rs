@@ -3,6 +3,8 @@
 //! One probe decides a row. What only experiments can tell is not told by one answer: such a row
 //! shows the cause that the answer names and says what it lacks.
 
+mod table;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::Arc;
@@ -11,199 +13,8 @@ use tokio::task::JoinSet;
 use why403::diagnosis::{Cause, Outcome};
 use why403::sim::{Credential, Scenario, Simulator};
 
+use self::table::{Counter, FAIL, Health, NOT_IN_THE_TABLE, PASS, Row, TABLE, WARN};
 use crate::harness::*;
-
-/// A scenario and everything that follows from it.
-struct Row {
-    scenario: &'static str,
-    outcome: &'static str,
-    cause: Option<&'static str>,
-    confidence: &'static str,
-    /// The counter that goes up by one, and no other.
-    counter: Counter,
-    /// Status and word of `/health` when the very first probe meets the scenario.
-    cold: Health,
-    /// The same when access worked before.
-    warm: Health,
-    /// Exit status of `why403 diagnose`.
-    exit: i32,
-    /// What stands between this row and the scenario's own promise, if anything does.
-    lacks: &'static str,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Counter {
-    /// `why403_forbidden_total{cause=…}`
-    Forbidden(&'static str),
-    /// `why403_probe_failures_total{class=…}`
-    Failures(&'static str),
-    None,
-}
-
-type Health = (u16, &'static str);
-
-const PASS: Health = (200, "pass");
-const WARN: Health = (200, "warn");
-/// Known to be bad, or not known yet.
-const FAIL: Health = (503, "fail");
-
-/// What a 403 becomes: refused at once, whatever was before.
-const fn forbidden(scenario: &'static str, cause: &'static str, confidence: &'static str) -> Row {
-    Row {
-        scenario,
-        outcome: "forbidden",
-        cause: Some(cause),
-        confidence,
-        counter: Counter::Forbidden(cause),
-        cold: FAIL,
-        warm: FAIL,
-        exit: 1,
-        lacks: "",
-    }
-}
-
-/// A failure that counts at once.
-const fn definite(scenario: &'static str, outcome: &'static str, class: &'static str) -> Row {
-    Row {
-        scenario,
-        outcome,
-        cause: Some(outcome),
-        confidence: "proven",
-        counter: Counter::Failures(class),
-        cold: FAIL,
-        warm: FAIL,
-        exit: 1,
-        lacks: "",
-    }
-}
-
-/// A failure that may pass: unknown when nothing was known before, else a warning.
-const fn passing(scenario: &'static str, outcome: &'static str, class: &'static str) -> Row {
-    Row {
-        warm: WARN,
-        exit: 3,
-        ..definite(scenario, outcome, class)
-    }
-}
-
-/// The queues can be read, but not all that should be.
-const fn visibility(scenario: &'static str, outcome: &'static str) -> Row {
-    Row {
-        confidence: "likely",
-        cold: WARN,
-        warm: WARN,
-        exit: 0,
-        ..definite(scenario, outcome, "visibility")
-    }
-}
-
-const fn good(scenario: &'static str) -> Row {
-    Row {
-        outcome: "ok",
-        cause: None,
-        counter: Counter::None,
-        cold: PASS,
-        warm: PASS,
-        exit: 0,
-        ..definite(scenario, "ok", "")
-    }
-}
-
-impl Row {
-    const fn likely(self) -> Self {
-        Self {
-            confidence: "likely",
-            ..self
-        }
-    }
-
-    const fn lacks(self, lacks: &'static str) -> Self {
-        Self { lacks, ..self }
-    }
-}
-
-const REPLAY: &str = "needs a replay of the call with a fresh token";
-const GRANTS: &str = "needs a look at the grants";
-const CATALOGUE: &str = "needs a look at the org's permissions";
-
-const TABLE: &[Row] = &[
-    good("healthy"),
-    forbidden("role-removed", "missing_permission", "likely"),
-    forbidden("role-removed-all", "missing_permission", "likely"),
-    forbidden("role-removed-old-text", "missing_permission", "likely"),
-    forbidden("access-denied", "missing_permission", "possible"),
-    forbidden("policy-emptied", "missing_permission", "likely"),
-    forbidden("division-refused", "missing_division_permission", "likely"),
-    forbidden(
-        "division-refused-segment",
-        "missing_division_permission",
-        "likely",
-    ),
-    forbidden("insufficient-scope", "missing_scope", "possible"),
-    forbidden("insufficient-scope-body", "missing_scope", "possible"),
-    forbidden("user-scope-missing", "missing_scope", "likely"),
-    forbidden("stale-token", "missing_permission", "likely").lacks(REPLAY),
-    forbidden("propagating", "missing_permission", "likely").lacks(GRANTS),
-    forbidden("permission-not-in-org", "missing_permission", "likely").lacks(CATALOGUE),
-    forbidden("policy-denied", "missing_permission", "likely").lacks(GRANTS),
-    forbidden("trustor", "trustor_permission", "likely"),
-    forbidden("not-authorized", "object_forbidden", "possible"),
-    forbidden("edge-block", "edge_block", "likely"),
-    forbidden("unreadable-403", "unreadable_403", "possible"),
-    forbidden("unreadable-403-text", "unreadable_403", "possible"),
-    forbidden("unreadable-403-empty", "unreadable_403", "possible"),
-    forbidden("unknown-403", "unknown_403", "possible"),
-    definite("token-rejected", "token_rejected", "unauthorized"),
-    definite("token-expired", "token_expired", "unauthorized"),
-    definite("token-missing", "token_missing", "unauthorized"),
-    definite("ip-not-allowed", "ip_not_allowed", "unauthorized"),
-    definite("client-rejected", "client_rejected", "credentials"),
-    definite("unknown-client", "client_rejected", "credentials"),
-    definite("client-disabled", "client_rejected", "credentials"),
-    definite("grant-rejected", "grant_rejected", "credentials"),
-    definite("grant-unsupported", "grant_rejected", "credentials"),
-    passing("auth-rate-limited", "auth_rate_limited", "throttled"),
-    passing("token-unreadable", "token_unreadable", "unreadable"),
-    passing("token-unreadable-types", "token_unreadable", "unreadable"),
-    passing("token-endpoint-down", "token_endpoint_down", "upstream"),
-    good("short-tokens"),
-    good("flapping-token"),
-    visibility("queues-empty", "queues_empty"),
-    visibility("queues-missing", "queues_missing"),
-    definite(
-        "user-context-required",
-        "user_context_required",
-        "misconfigured",
-    ),
-    definite("bad-request", "bad_request", "misconfigured"),
-    definite("not-found", "not_found", "misconfigured"),
-    definite("feature-disabled", "feature_disabled", "misconfigured").likely(),
-    definite("feature-toggled-off", "feature_disabled", "misconfigured"),
-    passing("rate-limited", "rate_limited", "throttled"),
-    passing("auth-service-slow", "auth_service_slow", "upstream"),
-    passing("upstream-error", "upstream_error", "upstream"),
-    passing("upstream-unavailable", "upstream_error", "upstream"),
-    definite("redirected", "redirected", "misconfigured"),
-    passing("unreadable-answer", "unreadable_answer", "unreadable"),
-    passing("unreadable-answer-types", "unreadable_answer", "unreadable"),
-    passing("timeout", "timeout", "network"),
-    passing("timeout-dripping", "timeout", "network"),
-    passing("reset", "reset", "network"),
-    passing("closed", "reset", "network"),
-    passing("truncated", "reset", "network"),
-    passing("answer-too-large", "answer_too_large", "unreadable"),
-];
-
-/// Causes and outcomes that no row shows, and why.
-const NOT_IN_THE_TABLE: &[(&str, &str)] = &[
-    ("stale_token", REPLAY),
-    ("propagating", GRANTS),
-    ("permission_not_in_org", CATALOGUE),
-    ("policy_denied", GRANTS),
-    ("dns", "no answer can show it; see probe/transport.rs"),
-    ("connect", "no answer can show it; see probe/transport.rs"),
-    ("tls", "no answer can show it; see probe/transport.rs"),
-];
 
 /// Outcomes of the token endpoint: the one token that was left is refused first.
 const MINTING: &[&str] = &[
@@ -221,13 +32,18 @@ fn row(scenario: &Scenario) -> &'static Row {
 
 /// The configuration under which a scenario shows.
 fn configuration(scenario: &Scenario) -> &'static str {
-    match (scenario.name, scenario.credential) {
+    match (scenario.outcome, scenario.credential) {
         (_, Credential::User) => {
             "[[targets]]\nname = \"default\"\ngrant = \"access_token\"\naccess_token_env = \"TOKEN\""
         }
-        ("queues-missing", _) => "[[targets]]\nname = \"default\"\nexpect = { min_queues = 12 }",
+        ("queues_missing", _) => "[[targets]]\nname = \"default\"\nexpect = { min_queues = 12 }",
         _ => "",
     }
+}
+
+/// Whether access comes back after a minute.
+fn ends_by_itself(scenario: &Scenario) -> bool {
+    scenario.cause == Some("propagating") || scenario.name == "stale-token-for-a-while"
 }
 
 #[test]
@@ -311,9 +127,9 @@ async fn every_scenario_that_lasts_is_red_for_those_who_want_it() {
     const STRICT: &str = "[health]\nforbidden = \"fail\"\nunauthorized = \"fail\"\nmisconfigured = \"fail\"\n\
         visibility = \"fail\"\noutage = \"fail\"\nthrottled = \"fail\"\nstale = \"fail\"\n";
     for scenario in Simulator::scenarios() {
-        // The first ends after a minute. In the second a token dies every 45 s, but is replaced
-        // at most once a minute: the jitter decides what is seen last.
-        if ["propagating", "flapping-token"].contains(&scenario.name) {
+        // A token dies every 45 s, but is replaced at most once a minute: the jitter decides what
+        // is seen last.
+        if ends_by_itself(scenario) || scenario.name == "flapping-token" {
             continue;
         }
         let platform = Platform::start().await;

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::super::World;
-use super::super::demo_org::{DEMO_CLIENT_ID, QUEUE_READER};
-use super::super::fault::{Route, Scripted};
+use super::super::fault::Scripted;
+use super::arrange::queues;
 use super::{Scenario, failing, ok};
 
 pub(super) const HEALTHY: Scenario = ok(
@@ -15,27 +15,6 @@ pub(super) const HEALTHY: Scenario = ok(
 );
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    failing(
-        "queues-empty",
-        "queues_empty",
-        "The client holds the permission only in a division without queues",
-        "200 with total 0: the list filters silently.",
-        |world| {
-            world.org.add_division("Archive");
-            world.org.revoke(DEMO_CLIENT_ID, QUEUE_READER);
-            world.org.grant(DEMO_CLIENT_ID, QUEUE_READER, "Archive");
-        },
-    ),
-    failing(
-        "queues-missing",
-        "queues_missing",
-        "The permission was lost in Sales and Support",
-        "200 with 4 of 12 queues: queues_missing where more are expected by configuration, else ok.",
-        |world| {
-            world.org.revoke_in(DEMO_CLIENT_ID, QUEUE_READER, "Sales");
-            world.org.revoke_in(DEMO_CLIENT_ID, QUEUE_READER, "Support");
-        },
-    ),
     failing(
         "user-context-required",
         "user_context_required",
@@ -181,12 +160,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         },
     ),
 ];
-
-fn queues(world: &mut World, step: &Scripted) {
-    for route in [Route::Queues, Route::Queue] {
-        world.faults.always(route, Some(step.clone()));
-    }
-}
 
 fn everywhere(world: &mut World, status: u16, code: &str, message: &str) {
     world

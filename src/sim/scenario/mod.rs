@@ -1,9 +1,16 @@
 //! Named edits of the model and named faults: one for every cause and outcome that can be shown.
 
 mod answers;
-mod forbidden;
+mod arrange;
+mod caches;
+mod edge;
 mod login;
 mod network;
+mod organisation;
+mod permission;
+mod scope;
+mod unclear;
+mod visibility;
 
 use std::sync::LazyLock;
 
@@ -45,8 +52,14 @@ pub struct UnknownScenario(pub String);
 static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
     let groups = [
         &[answers::HEALTHY],
-        forbidden::SCENARIOS,
+        permission::SCENARIOS,
+        scope::SCENARIOS,
+        caches::SCENARIOS,
+        organisation::SCENARIOS,
+        edge::SCENARIOS,
+        unclear::SCENARIOS,
         login::SCENARIOS,
+        visibility::SCENARIOS,
         answers::SCENARIOS,
         network::SCENARIOS,
     ];
@@ -90,6 +103,14 @@ const fn forbidden(
         says,
         credential,
         arrange,
+    }
+}
+
+/// The same scenario, of the demo user.
+const fn of_user(scenario: Scenario) -> Scenario {
+    Scenario {
+        credential: Credential::User,
+        ..scenario
     }
 }
 

@@ -1,6 +1,7 @@
 //! The simulator over real sockets, with the clock paused.
 
 mod access;
+mod experiments;
 mod faults;
 mod model;
 mod obstacles;

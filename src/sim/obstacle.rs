@@ -1,5 +1,7 @@
 //! What may stand in the way of the calls that help a diagnosis.
 
+use serde_json::json;
+
 use super::fault::{Route, Scripted};
 
 /// Why a call that would help has no answer that helps.
@@ -62,9 +64,20 @@ impl Obstacle {
     }
 }
 
+/// The platform's own refusal, which has a correlation id in header and body like all of them.
 fn rate_limited() -> Scripted {
-    let body = "{\"message\":\"Rate limit exceeded the maximum. Retry the request in [60] seconds\",\
-                \"code\":\"too.many.requests.retry.after\",\"status\":429}";
-    let headers = [("content-type", "application/json"), ("Retry-After", "60")];
-    Scripted::respond(429, &headers, body.as_bytes()).authenticated()
+    let correlation = "c0000000-0000-4000-8000-0000000001ad";
+    let message = "Rate limit exceeded the maximum. Retry the request in [60] seconds";
+    let body = json!({
+        "message": message,
+        "code": "too.many.requests.retry.after",
+        "status": 429,
+        "contextId": correlation,
+    });
+    let headers = [
+        ("content-type", "application/json"),
+        ("Retry-After", "60"),
+        ("ININ-Correlation-Id", correlation),
+    ];
+    Scripted::respond(429, &headers, body.to_string().as_bytes()).authenticated()
 }

@@ -175,7 +175,7 @@ pub async fn run(
     let app = App::start(
         configuration(upstream_address)?,
         Clock::system(),
-        Pace::AtOnce,
+        Pace::Spread,
     )?;
     let snapshots = app.monitor().subscribe();
     let (stop, stop_signals) = mpsc::channel(2);

@@ -349,6 +349,13 @@ pub(super) static KEYS: &[Key] = &[
         "Fewest queues that must be visible; fewer is a symptom of missing divisions.",
     ),
     optional(
+        GENESYS,
+        "expect.divisions",
+        Kind::Names,
+        "[\"Home\", \"Sales\"]",
+        "Names or ids of divisions whose queues must be visible; looked at every five minutes.",
+    ),
+    optional(
         TARGETS,
         "name",
         Kind::Name,

@@ -46,6 +46,8 @@ pub(super) enum Kind {
     /// The name of an environment variable.
     Variable,
     Operations,
+    /// A list of names, of divisions for example.
+    Names,
     Name,
     Text,
     /// Known, but not accepted.
@@ -62,7 +64,7 @@ impl Kind {
             Self::Flag => text.parse().map_or_else(|_| as_text(), ValueKind::Boolean),
             Self::Integer { .. } => text.parse().map_or_else(|_| as_text(), ValueKind::I64),
             Self::Fraction { .. } => text.parse().map_or_else(|_| as_text(), ValueKind::Float),
-            Self::Operations => {
+            Self::Operations | Self::Names => {
                 let parts = text.split(',').map(|part| part.trim().to_owned());
                 ValueKind::from(parts.collect::<Vec<_>>())
             }
@@ -87,6 +89,7 @@ impl Kind {
             Self::Integer { min, max } => integer(value, min, max),
             Self::Fraction { min, max } => fraction(value, min, max),
             Self::Operations => operations(value),
+            Self::Names => names(value),
             Self::Duration { min, max } => match value {
                 ValueKind::I64(number) => duration::parse(&number.to_string()).map(drop),
                 ValueKind::String(text) => time(text, min, max),
@@ -329,6 +332,36 @@ fn operations(value: &ValueKind) -> Result<(), Complaint> {
             return Err(Complaint::new(what, "remove one of them"));
         }
         seen.push(known);
+    }
+    Ok(())
+}
+
+/// Most names in a list, and the longest.
+const MOST_NAMES: usize = 200;
+const LONGEST_NAME: usize = 200;
+
+fn names(value: &ValueKind) -> Result<(), Complaint> {
+    const FIX: &str = "write a list of names like [\"Home\", \"Sales\"]";
+    let ValueKind::Array(list) = value else {
+        let what = format!("must be a list, not {}", type_of(value));
+        return Err(Complaint::new(what, FIX));
+    };
+    if list.len() > MOST_NAMES {
+        let what = format!("has more than {MOST_NAMES} names");
+        return Err(Complaint::new(what, "name fewer"));
+    }
+    for item in list {
+        let ValueKind::String(text) = &item.kind else {
+            let what = format!("contains {}, not only strings", type_of(&item.kind));
+            return Err(Complaint::new(what, FIX));
+        };
+        if text.trim().is_empty() || text.len() > LONGEST_NAME {
+            let what = format!("contains a name that is empty or longer than {LONGEST_NAME} bytes");
+            return Err(Complaint::new(what, FIX));
+        }
+        if let Some((what, fix)) = secret::form_flaw(text) {
+            return Err(Complaint::new(format!("a name in it {what}"), fix));
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::challenge::Challenge;
 use super::listing::listing;
 use super::{Confidence, Outcome, Queues};
 use crate::evidence::{Answer, FaultKind};
-use crate::target::{Expect, Operation};
+use crate::target::Operation;
 
 /// What one answer says.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl Reading {
 }
 
 /// Reads an answer that is no 403.
-pub(super) fn reading(answer: &Answer, operation: &Operation, expect: Expect) -> Reading {
+pub(super) fn reading(answer: &Answer, operation: &Operation) -> Reading {
     let body = Body::read(answer);
     let silent = ErrorBody::default();
     let error = body.error().unwrap_or(&silent);
@@ -53,7 +53,7 @@ pub(super) fn reading(answer: &Answer, operation: &Operation, expect: Expect) ->
         return Reading::proven(Outcome::FeatureDisabled);
     }
     match status {
-        200..=299 => success(answer, operation, expect),
+        200..=299 => success(answer, operation),
         300..=399 => Reading::proven(Outcome::Redirected),
         401 => unauthorized(answer, &code),
         400 if says_user_context(error) => Reading::proven(Outcome::UserContextRequired),
@@ -128,27 +128,15 @@ fn unauthorized(answer: &Answer, code: &str) -> Reading {
     }
 }
 
-fn success(answer: &Answer, operation: &Operation, expect: Expect) -> Reading {
+fn success(answer: &Answer, operation: &Operation) -> Reading {
     if answer.truncated {
         return Reading::proven(Outcome::AnswerTooLarge);
     }
-    let queues = match listing(&answer.body, operation) {
-        Ok(queues) => queues,
-        Err(because) => return Reading::proven(Outcome::UnreadableAnswer).because(because),
-    };
-    let visible = if operation.lists_queues {
-        queues.total
-    } else {
-        None
-    };
-    let reading = match visible {
-        Some(0) => Reading::likely(Outcome::QueuesEmpty),
-        Some(total) if total < expect.min_queues => Reading::likely(Outcome::QueuesMissing)
-            .because(format!(
-                "{total} visible, at least {} expected",
-                expect.min_queues
-            )),
-        _ => Reading::proven(Outcome::Ok),
-    };
-    Reading { queues, ..reading }
+    match listing(&answer.body, operation) {
+        Ok(queues) => Reading {
+            queues,
+            ..Reading::proven(Outcome::Ok)
+        },
+        Err(because) => Reading::proven(Outcome::UnreadableAnswer).because(because),
+    }
 }

@@ -8,7 +8,7 @@ use crate::evidence::Answer;
 use crate::target::{IdentityKind, Operation};
 
 /// What one 403 says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) cause: Cause,
     pub(super) confidence: Confidence,
@@ -167,23 +167,33 @@ pub(super) fn agrees(named: &[String], operation: &Operation) -> bool {
 }
 
 fn missing(named: Named, operation: &Operation) -> Missing {
-    let assumed = named.permissions.is_empty();
-    let (mode, permissions) = if assumed {
-        let required = operation.permissions.iter().map(|&text| text.to_owned());
-        (Some(operation.mode), required.collect())
+    let found = if named.permissions.is_empty() {
+        required(operation)
     } else {
-        (named.mode.or(Some(operation.mode)), named.permissions)
+        Missing {
+            mode: named.mode.or(Some(operation.mode)),
+            permissions: named.permissions,
+            ..Missing::default()
+        }
     };
     Missing {
-        mode: mode.filter(|_| !permissions.is_empty()),
-        permissions,
-        assumed,
-        scopes: Vec::new(),
         divisions: named
             .divisions
             .into_iter()
             .map(|id| Division { id, name: None })
             .collect(),
+        ..found
+    }
+}
+
+/// What the vendor's description of the operation requires, as if nothing of it were held.
+pub(super) fn required(operation: &Operation) -> Missing {
+    let permissions = operation.permissions.iter().map(|&text| text.to_owned());
+    Missing {
+        mode: Some(operation.mode).filter(|_| !operation.permissions.is_empty()),
+        permissions: permissions.collect(),
+        assumed: true,
+        ..Missing::default()
     }
 }
 

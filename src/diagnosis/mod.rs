@@ -9,40 +9,55 @@ mod body;
 mod catalogue;
 mod cause;
 mod challenge;
-mod doubt;
 mod edge;
+mod exclusions;
 mod explain;
+mod facts;
 mod forbidden;
 mod listing;
 mod minting;
 mod model;
+mod open;
 mod permissions;
+mod plan;
 mod reading;
+mod rules;
+mod visibility;
 mod words;
 
-use crate::evidence::{Answer, Evidence, Step, TokenEvidence};
+use crate::evidence::{Answer, Evidence, Identity, Standing, Step, TokenEvidence};
 
 pub use catalogue::{Entry, Neighbour, entry};
 pub use cause::{Cause, Class, Outcome};
 pub use explain::{Explanation, explain, suggestions};
 pub use minting::{is_definitive, mint_outcome};
 pub use model::{
-    AnswerFacts, Confidence, Diagnosis, Division, EvidenceLine, Finding, Missing, OpenQuestion,
-    Queue, Queues, Remedy, RuledOut,
+    AnswerFacts, Confidence, Diagnosis, Division, EarlyWarning, EvidenceLine, Finding, Missing,
+    OpenQuestion, Queue, Queues, Remedy, RuledOut,
 };
+pub use plan::{Ask, Depth, MOST_CALLS, next};
 
 /// Says what the evidence means.
 #[must_use]
 pub fn diagnose(evidence: &Evidence) -> Diagnosis {
     let reading = reading::read(evidence);
+    let owner = facts::owner(evidence);
+    let identity = Identity {
+        kind: facts::settled_kind(evidence, owner),
+        ..evidence.identity.clone()
+    };
     let context = catalogue::Context {
-        identity: &evidence.identity,
+        identity: &identity,
         operation: evidence.operation,
         missing: &reading.missing,
         answer: reading.answer.as_ref(),
         host: reading.host.as_deref(),
     };
     let remedy = catalogue::remedy(reading.finding, &context);
+    let exclusions = reading
+        .facts(evidence)
+        .map(|facts| exclusions::exclusions(&facts, &reading))
+        .unwrap_or_default();
     Diagnosis {
         target: evidence.target.clone(),
         operation: evidence.operation,
@@ -50,19 +65,70 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
         confidence: reading.confidence,
         provisional: is_provisional(evidence, reading.finding),
         summary: words::summary(evidence, &reading),
-        identity: evidence.identity.clone(),
+        owner: owner.cloned(),
         token: match &evidence.token {
             TokenEvidence::Held(facts) => Some(facts.clone()),
             TokenEvidence::Unknown | TokenEvidence::Unavailable(_) => None,
         },
+        standing: Standing::of(evidence, reading.queues.total),
+        early_warning: reading.early_warning.clone(),
         remedy,
-        ruled_out: doubt::ruled_out(evidence, &reading),
-        undetermined: doubt::undetermined(evidence, &reading),
-        evidence: words::lines(evidence),
+        ruled_out: exclusions::ruled_out(&exclusions),
+        undetermined: open::undetermined(evidence, &reading),
+        evidence: words::lines(evidence, &reading, &exclusions),
         examined_at: evidence.at.wall,
+        missing: what_is_missing(&reading),
         answer: reading.answer,
-        missing: reading.missing,
         queues: reading.queues,
+        identity,
+    }
+}
+
+/// What is missing; nothing where everything is there and something else refuses.
+fn what_is_missing(reading: &reading::Reading) -> Missing {
+    match reading.finding {
+        Finding::Forbidden(Cause::StaleToken | Cause::Propagating | Cause::PolicyDenied) => {
+            Missing::default()
+        }
+        _ => reading.missing.clone(),
+    }
+}
+
+/// What a probe says before any experiment: while it stays the same, an examination stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Impression {
+    /// What happened and, for a 403, why, as the answer alone has it.
+    pub finding: Finding,
+    /// What the answer says is missing.
+    pub missing: Missing,
+    /// How many queues are visible, where that is a symptom.
+    pub queues: Option<u64>,
+}
+
+impl Impression {
+    /// Whether experiments could say more.
+    #[must_use]
+    pub fn is_explainable(&self) -> bool {
+        matches!(
+            self.finding.outcome(),
+            Outcome::Forbidden | Outcome::QueuesEmpty | Outcome::QueuesMissing
+        )
+    }
+}
+
+/// What the answer of the probe alone says.
+#[must_use]
+pub fn first_impression(evidence: &Evidence) -> Impression {
+    let alone = Evidence {
+        experiments: Vec::new(),
+        ..evidence.clone()
+    };
+    let reading = reading::read(&alone);
+    let works = reading.finding == Finding::Other(Outcome::Ok);
+    Impression {
+        finding: reading.finding,
+        missing: reading.missing,
+        queues: reading.queues.total.filter(|_| !works),
     }
 }
 
@@ -79,6 +145,15 @@ fn is_provisional(evidence: &Evidence, finding: Finding) -> bool {
         Outcome::TokenRejected | Outcome::TokenExpired | Outcome::TokenMissing
     );
     renewable && about_token && !retried && evidence.last_probe().is_some()
+}
+
+/// What an answer that is no success says, in a few words: its status and code.
+#[must_use]
+pub fn refused_in_words(answer: &Answer) -> String {
+    let body = body::Body::read(answer);
+    let code = body.error().and_then(|error| error.code.clone());
+    let code = code.map(|code| format!(" {code}")).unwrap_or_default();
+    format!("it was answered {}{code}", answer.status)
 }
 
 /// Whether an answer rejects the token itself, so that a newer one could be accepted.

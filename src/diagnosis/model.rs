@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Cause, Outcome};
-use crate::evidence::{Identity, TokenFacts};
+use crate::evidence::{Identity, Standing, TokenFacts, TokenOwner};
 use crate::target::{Mode, Name, Operation};
 
 /// What an examination found.
@@ -29,8 +29,14 @@ pub struct Diagnosis {
     pub missing: Missing,
     /// Who called.
     pub identity: Identity,
+    /// What the token's own description says, where it was asked for.
+    pub owner: Option<TokenOwner>,
     /// The token that was used, if one was.
     pub token: Option<TokenFacts>,
+    /// How the caller stands, as far as it was asked for.
+    pub standing: Standing,
+    /// Access that works and is about to end.
+    pub early_warning: Option<EarlyWarning>,
     /// The queues (or other entities) that were visible.
     pub queues: Queues,
     /// Who does what, and how to check.
@@ -96,6 +102,20 @@ impl Confidence {
             Self::Proven => "proven",
         }
     }
+}
+
+/// Access that works with the cached token and is refused with a fresh one: it was just revoked, and
+/// the cached token hides that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlyWarning {
+    /// Why the fresh token is refused.
+    pub cause: Cause,
+    /// What that refusal says is missing.
+    pub missing: Missing,
+    /// The message of that refusal; printable.
+    pub message: Option<String>,
+    /// When the cached token expires, where that is known.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// What the deciding answer said.
@@ -195,10 +215,16 @@ pub struct EvidenceLine {
     pub request: String,
     /// The status code, if an answer came.
     pub status: Option<u16>,
+    /// When the call was made.
+    pub at: Timestamp,
     /// From the call to the last byte or the failure.
     pub duration: Duration,
     /// The id that the vendor's support asks for.
     pub correlation_id: Option<String>,
     /// What the exchange says, in a few words.
     pub says: String,
+    /// The cause that it supports, if it was made to tell causes apart.
+    pub supports: Vec<&'static str>,
+    /// The causes that it rules out.
+    pub rules_out: Vec<&'static str>,
 }

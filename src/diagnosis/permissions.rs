@@ -83,6 +83,11 @@ fn permission(word: &str) -> Option<(String, Option<&str>)> {
     well_formed.then(|| (format!("{domain}:{entity}:{action}"), division))
 }
 
+/// The domain of a permission: what stands before its first colon.
+pub(super) fn domain(permission: &str) -> &str {
+    permission.split(':').next().unwrap_or_default()
+}
+
 fn is_name(segment: &str) -> bool {
     segment.starts_with(|c: char| c.is_ascii_alphabetic()) && !segment.contains('*')
 }

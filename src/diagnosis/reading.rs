@@ -4,11 +4,18 @@ use url::Url;
 
 use super::answers::{self, fault};
 use super::body::{Body, excerpt};
-use super::forbidden::refusal;
+use super::facts::{Facts, Held};
+use super::forbidden::{self, Refusal, refusal};
 use super::minting::judge;
-use super::{AnswerFacts, Confidence, Finding, Missing, Outcome, Queues};
+use super::rules::{Conclusion, conclude};
+use super::visibility::visible;
+use super::{
+    AnswerFacts, Cause, Confidence, Division, EarlyWarning, Finding, Missing, Outcome, Queues,
+};
 use crate::clock::later;
-use crate::evidence::{Answer, Evidence, Exchange, MintFailure, TokenEvidence};
+use crate::evidence::{
+    Answer, Evidence, Exchange, ExperimentKind, MintFailure, Step, TokenEvidence,
+};
 
 /// The finding and what it was read from.
 #[derive(Clone, Debug)]
@@ -24,6 +31,12 @@ pub(super) struct Reading {
     pub(super) because: String,
     /// Whether the answer carries the platform's correlation id.
     pub(super) by_platform: bool,
+    /// The experiments that the finding rests on.
+    pub(super) by: Vec<ExperimentKind>,
+    /// What the refusal itself says, where there is one.
+    pub(super) refusal: Option<Refusal>,
+    /// Access that works and is about to end.
+    pub(super) early_warning: Option<EarlyWarning>,
 }
 
 impl Reading {
@@ -37,7 +50,16 @@ impl Reading {
             host: None,
             because: String::new(),
             by_platform: false,
+            by: Vec::new(),
+            refusal: None,
+            early_warning: None,
         }
+    }
+
+    /// The facts about the refusal, where there is one.
+    pub(super) fn facts<'a>(&'a self, evidence: &'a Evidence) -> Option<Facts<'a>> {
+        let refusal = self.refusal.as_ref()?;
+        Some(Facts::of(evidence, refusal, self.by_platform))
     }
 
     fn deciding(mut self, exchange: &Exchange) -> Self {
@@ -77,23 +99,111 @@ fn probe(exchange: &Exchange, evidence: &Evidence) -> Reading {
             because: failed.detail.clone(),
             ..Reading::of(Finding::Other(fault(failed.kind)), Confidence::Proven)
         },
-        Ok(answer) if answer.status == 403 => {
-            let refusal = refusal(answer, evidence.operation, evidence.identity.kind);
-            Reading {
-                missing: refusal.missing,
-                because: refusal.read_from,
-                ..Reading::of(Finding::Forbidden(refusal.cause), refusal.confidence)
-            }
-        }
-        Ok(answer) => {
-            let read = answers::reading(answer, evidence.operation, evidence.expect);
-            Reading {
-                queues: read.queues,
-                because: read.because,
-                ..Reading::of(Finding::Other(read.outcome), read.confidence)
-            }
-        }
+        Ok(answer) if answer.status == 403 => forbidden(answer, evidence),
+        Ok(answer) => answered(answer, evidence),
     }
+}
+
+/// A refusal, concluded from the answer and the experiments about it.
+fn forbidden(answer: &Answer, evidence: &Evidence) -> Reading {
+    let refusal = refusal(answer, evidence.operation, evidence.identity.kind);
+    let facts = Facts::of(evidence, &refusal, answer.correlation_id().is_some());
+    let concluded = conclude(&facts);
+    let missing = missing(&concluded, &facts);
+    let finding = Finding::Forbidden(concluded.cause);
+    Reading {
+        missing,
+        because: concluded.why,
+        by: concluded.by,
+        refusal: Some(refusal),
+        ..Reading::of(finding, concluded.confidence)
+    }
+}
+
+/// What is missing under this conclusion, divisions with their names where something named them.
+fn missing(concluded: &Conclusion, facts: &Facts<'_>) -> Missing {
+    let said = &facts.refusal.missing;
+    let is_read = facts.refusal.cause == Cause::MissingScope;
+    let mut missing = match concluded.cause {
+        Cause::MissingScope if is_read => said.clone(),
+        Cause::MissingScope => Missing {
+            scopes: facts
+                .operation
+                .scopes
+                .iter()
+                .map(|&one| one.to_owned())
+                .collect(),
+            ..Missing::default()
+        },
+        Cause::EdgeBlock | Cause::UnreadableForbidden | Cause::UnknownForbidden => {
+            Missing::default()
+        }
+        Cause::MissingPermission if concluded.published || said.permissions.is_empty() => {
+            forbidden::required(facts.operation)
+        }
+        _ => said.clone(),
+    };
+    missing.divisions.clone_from(&said.divisions);
+    for division in &mut missing.divisions {
+        division.name = facts.division_name(&division.id);
+    }
+    // What was looked up is no assumption any more.
+    missing.assumed &= concluded.by.is_empty();
+    missing
+}
+
+/// Any other answer; a success is compared with what should be visible.
+fn answered(answer: &Answer, evidence: &Evidence) -> Reading {
+    let read = answers::reading(answer, evidence.operation);
+    if read.outcome != Outcome::Ok {
+        return Reading {
+            queues: read.queues,
+            because: read.because,
+            ..Reading::of(Finding::Other(read.outcome), read.confidence)
+        };
+    }
+    let visible = visible(evidence, &read.queues);
+    let divisions = visible.hidden.into_iter().map(|one| Division {
+        id: one.id,
+        name: one.name,
+    });
+    Reading {
+        missing: Missing {
+            divisions: divisions.collect(),
+            ..Missing::default()
+        },
+        queues: read.queues,
+        because: visible.because,
+        by: visible.by,
+        early_warning: early_warning(evidence),
+        ..Reading::of(Finding::Other(visible.outcome), visible.confidence)
+    }
+}
+
+/// A fresh token is refused while the cached one still works: access ends with the cached one.
+fn early_warning(evidence: &Evidence) -> Option<EarlyWarning> {
+    let experiment = evidence.experiment(ExperimentKind::FreshToken)?;
+    experiment.found()?;
+    let step = Step::Experiment(ExperimentKind::FreshToken);
+    let replay = experiment.exchanges.iter().find(|one| one.step == step)?;
+    let answer = replay.answer().filter(|answer| answer.status == 403)?;
+    let refusal = refusal(answer, evidence.operation, evidence.identity.kind);
+    let facts = Facts::of(evidence, &refusal, answer.correlation_id().is_some());
+    // The replay is the refusal here, so that it cannot be the experiment about it, too.
+    let cause = match facts.held(&facts.suspect()) {
+        Some(Held::Nowhere) if refusal.cause != Cause::EdgeBlock => Cause::MissingPermission,
+        _ => refusal.cause,
+    };
+    let ends_at = match &evidence.token {
+        TokenEvidence::Held(facts) => facts.expires_at,
+        TokenEvidence::Unknown | TokenEvidence::Unavailable(_) => None,
+    };
+    Some(EarlyWarning {
+        cause,
+        missing: refusal.missing,
+        message: self::facts(answer, replay).message,
+        ends_at,
+    })
 }
 
 fn minting(failure: &MintFailure) -> Reading {
@@ -106,8 +216,8 @@ fn minting(failure: &MintFailure) -> Reading {
             ..reading
         };
     };
-    let because = match (exchange.flaw, &exchange.result) {
-        (Some(flaw), _) => flaw.to_owned(),
+    let because = match (&exchange.flaw, &exchange.result) {
+        (Some(flaw), _) => flaw.clone(),
         (None, Err(failed)) => failed.detail.clone(),
         (None, Ok(_)) => String::new(),
     };

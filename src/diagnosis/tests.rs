@@ -448,7 +448,7 @@ fn without_a_probe_the_token_endpoint_decides() {
                     status: 200,
                     ..Answer::default()
                 }),
-                flaw: Some("the answer has no access_token"),
+                flaw: Some("the answer has no access_token".to_owned()),
             }),
             at: moment(0),
         }));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::config::{HealthPolicy, Level};
-use crate::diagnosis::{Class, Finding};
+use crate::diagnosis::{Class, Diagnosis, Finding};
 
 /// The verdict about one operation or target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,6 +113,8 @@ pub struct Health {
     settled: Option<Level>,
     streak: Streak,
     throttled: bool,
+    /// Whether access works and is about to end.
+    ending: bool,
     informed_at: Option<Moment>,
 }
 
@@ -134,27 +136,40 @@ enum Weight {
     Throttled,
 }
 
-impl Health {
-    /// Takes the next finding into account.
-    #[must_use]
-    pub fn observe(self, finding: Finding, at: Moment, thresholds: &Thresholds) -> Self {
-        self.weighed(weigh(finding, thresholds.policy), at, thresholds)
-    }
+/// One result, as the verdict sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What was found.
+    pub finding: Finding,
+    /// Whether the next probe may well revise it: it counts like a transient one then, at the level
+    /// of its class.
+    pub provisional: bool,
+    /// Whether access works and is about to end.
+    pub ending: bool,
+}
 
-    /// Takes a finding into account that the next probe may revise: it counts like a transient
-    /// one, at the level of its class.
+impl From<&Diagnosis> for Seen {
+    fn from(diagnosis: &Diagnosis) -> Self {
+        Self {
+            finding: diagnosis.finding,
+            provisional: diagnosis.provisional,
+            ending: diagnosis.early_warning.is_some(),
+        }
+    }
+}
+
+impl Health {
+    /// Takes the next result into account.
     #[must_use]
-    pub fn observe_provisional(
-        self,
-        finding: Finding,
-        at: Moment,
-        thresholds: &Thresholds,
-    ) -> Self {
-        let weight = match weigh(finding, thresholds.policy) {
-            Weight::Definitive(level) => Weight::Transient(level),
+    pub fn observe(self, seen: Seen, at: Moment, thresholds: &Thresholds) -> Self {
+        let weight = match weigh(seen.finding, thresholds.policy) {
+            Weight::Definitive(level) if seen.provisional => Weight::Transient(level),
             other => other,
         };
-        self.weighed(weight, at, thresholds)
+        Self {
+            ending: seen.ending,
+            ..self.weighed(weight, at, thresholds)
+        }
     }
 
     fn weighed(self, weight: Weight, at: Moment, thresholds: &Thresholds) -> Self {
@@ -170,6 +185,7 @@ impl Health {
             streak,
             throttled: false,
             informed_at: Some(at),
+            ..self
         }
     }
 
@@ -197,6 +213,8 @@ impl Health {
         let doubt = match state {
             State::Degrading => Status::Warn.min(policy.outage.into()),
             _ if self.throttled => policy.throttled.into(),
+            // It still works: no more than a warning.
+            _ if self.ending => Status::Warn.min(policy.forbidden.into()),
             _ => Status::Pass,
         };
         verdict(doubt.max(level.into()), state)

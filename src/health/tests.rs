@@ -26,6 +26,14 @@ fn thresholds() -> Thresholds {
     }
 }
 
+fn seen(finding: Finding) -> Seen {
+    Seen {
+        finding,
+        provisional: false,
+        ending: false,
+    }
+}
+
 fn at(seconds: u64) -> Moment {
     Moment {
         elapsed: Duration::from_secs(seconds),
@@ -40,7 +48,7 @@ fn verdicts(findings: &[Finding], thresholds: &Thresholds) -> Vec<(Status, State
         .iter()
         .zip((0..).step_by(30))
         .map(|(finding, seconds)| {
-            health = health.observe(*finding, at(seconds), thresholds);
+            health = health.observe(seen(*finding), at(seconds), thresholds);
             let verdict = health.verdict(at(seconds), thresholds);
             (verdict.status, verdict.state)
         })
@@ -120,12 +128,34 @@ fn an_outage_does_not_end_a_refusal() {
 #[test]
 fn a_provisional_finding_counts_like_a_transient_one() {
     let thresholds = thresholds();
-    let rejected = Finding::Other(Outcome::TokenRejected);
-    let mut health = Health::default().observe(OK, at(0), &thresholds);
+    let provisional = Seen {
+        provisional: true,
+        ..seen(Finding::Other(Outcome::TokenRejected))
+    };
+    let mut health = Health::default().observe(seen(OK), at(0), &thresholds);
     for (seconds, status) in [(30, Status::Warn), (60, Status::Warn), (90, Status::Fail)] {
-        health = health.observe_provisional(rejected, at(seconds), &thresholds);
+        health = health.observe(provisional, at(seconds), &thresholds);
         assert_eq!(health.verdict(at(seconds), &thresholds).status, status);
     }
+}
+
+#[test]
+fn access_that_is_about_to_end_is_a_warning_at_most() {
+    let ending = Seen {
+        ending: true,
+        ..seen(OK)
+    };
+    let verdict = |forbidden| {
+        let mut thresholds = thresholds();
+        thresholds.policy.forbidden = forbidden;
+        let health = Health::default().observe(ending, at(0), &thresholds);
+        let over = health.observe(seen(OK), at(30), &thresholds);
+        assert_eq!(over.verdict(at(30), &thresholds).status, Status::Pass);
+        health.verdict(at(0), &thresholds).status
+    };
+    assert_eq!(verdict(Level::Fail), Status::Warn);
+    assert_eq!(verdict(Level::Warn), Status::Warn);
+    assert_eq!(verdict(Level::Pass), Status::Pass);
 }
 
 #[test]
@@ -159,7 +189,7 @@ fn a_rate_limit_keeps_the_verdict_and_says_so() {
 #[test]
 fn an_old_result_is_neither_green_nor_red() {
     let thresholds = thresholds();
-    let health = Health::default().observe(OK, at(0), &thresholds);
+    let health = Health::default().observe(seen(OK), at(0), &thresholds);
     assert_eq!(health.verdict(at(100), &thresholds).state, State::Healthy);
     let stale = health.verdict(at(101), &thresholds);
     assert_eq!((stale.status, stale.state), (Status::Warn, State::Stale));
@@ -168,10 +198,9 @@ fn an_old_result_is_neither_green_nor_red() {
 #[test]
 fn a_rate_limit_does_not_refresh_an_old_result() {
     let thresholds = thresholds();
-    let health =
-        Health::default()
-            .observe(OK, at(0), &thresholds)
-            .observe(LIMITED, at(90), &thresholds);
+    let health = Health::default()
+        .observe(seen(OK), at(0), &thresholds)
+        .observe(seen(LIMITED), at(90), &thresholds);
     assert_eq!(health.verdict(at(120), &thresholds).state, State::Stale);
 }
 

@@ -12,6 +12,7 @@ use super::negotiate::{self, FORMATS, Format};
 use super::problem::{Kind, Problem};
 use super::query::Query;
 use super::{Shared, json, target_in, text, wire, with_type};
+use crate::monitor::Purpose;
 use crate::snapshot::Snapshot;
 use crate::target::Name;
 
@@ -77,7 +78,7 @@ async fn examine(shared: &Shared, target: Option<&Name>) -> Result<Arc<Snapshot>
         .waiting
         .try_acquire()
         .map_err(|_| Problem::overloaded())?;
-    let examination = shared.app.monitor.examine(target);
+    let examination = shared.app.monitor.examine(target, Purpose::Fresh);
     match tokio::time::timeout(shared.upstream_timeout(), examination).await {
         Ok(result) => result.map_err(|declined| Problem::not_examined(&declined)),
         Err(_) => Err(Problem::new(

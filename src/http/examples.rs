@@ -14,7 +14,7 @@ use crate::diagnosis::{
     AnswerFacts, Cause, Confidence, Diagnosis, Division, EvidenceLine, Finding, Missing,
     OpenQuestion, Outcome, Queue, Queues, Remedy, RuledOut,
 };
-use crate::evidence::{Identity, TokenFacts};
+use crate::evidence::{Identity, Standing, TokenFacts};
 use crate::health::{Health, Thresholds, stale_after};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
@@ -85,7 +85,10 @@ fn empty(target: &str, finding: Finding) -> Diagnosis {
         answer: None,
         missing: Missing::default(),
         identity: identity(),
+        owner: None,
         token: Some(token_facts()),
+        standing: Standing::default(),
+        early_warning: None,
         queues: Queues::default(),
         remedy: Remedy::default(),
         ruled_out: Vec::new(),
@@ -102,9 +105,12 @@ fn line(status: Option<u16>, duration_ms: u64, says: &str) -> EvidenceLine {
         step: "probe",
         request: REQUEST.to_owned(),
         status,
+        at: after(60).wall,
         duration: Duration::from_millis(duration_ms),
         correlation_id: status.map(|_| "5c1de4a0-5b37-4f0e-b4be-0f6c3c0e9a77".to_owned()),
         says: says.to_owned(),
+        supports: Vec::new(),
+        rules_out: Vec::new(),
     }
 }
 
@@ -228,7 +234,7 @@ pub(super) fn check(diagnosis: Option<Diagnosis>, rows: u32) -> CheckView {
     let at = after(60);
     let health = diagnosis.as_ref().map_or(Health::default(), |diagnosis| {
         (0..rows).fold(Health::default(), |health, _| {
-            health.observe(diagnosis.finding, at, &thresholds())
+            health.observe(diagnosis.into(), at, &thresholds())
         })
     });
     let good = |it: &Diagnosis| it.finding == Finding::Other(Outcome::Ok);

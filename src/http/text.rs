@@ -101,7 +101,7 @@ fn write(sheet: &mut Sheet, entry: &Entry<'_>, now: Time) {
     sheet.gap();
     facts(sheet, entry, now);
     findings(sheet, entry);
-    proof(sheet, &entry.evidence);
+    proof(sheet, &entry.evidence, entry.examined_at.unwrap_or(now));
 }
 
 fn headline(sheet: &mut Sheet, entry: &Entry<'_>) {
@@ -257,20 +257,38 @@ fn findings(sheet: &mut Sheet, entry: &Entry<'_>) {
     }
 }
 
-fn proof(sheet: &mut Sheet, lines: &[Line<'_>]) {
+/// What an exchange says, means, and how old it is where it is old.
+fn said_by(line: &Line<'_>, Time(examined): Time) -> String {
+    let mut said = line.says.trim_end_matches('.').to_owned();
+    if !line.supports.is_empty() {
+        said = format!("{said}; supports {}", line.supports.join(", "));
+    }
+    if !line.rules_out.is_empty() {
+        said = format!("{said}; rules out {}", line.rules_out.join(", "));
+    }
+    let Time(at) = line.at;
+    let age = examined.duration_since(at).as_secs();
+    if age >= 60 {
+        said = format!("{said} ({} before)", span(age.unsigned_abs()));
+    }
+    said
+}
+
+fn proof(sheet: &mut Sheet, lines: &[Line<'_>], now: Time) {
     if !lines.is_empty() {
         sheet.heading("Evidence");
     }
+    let width = lines.iter().map(|line| line.step.len()).max().unwrap_or(0);
     for line in lines {
         let status = line
             .status
             .map_or_else(|| "---".to_owned(), |it| it.to_string());
         let request = plain(line.request);
         sheet.line(&format!(
-            "    {:7} {status} {:>5} ms  {request}",
+            "    {:width$} {status} {:>5} ms  {request}",
             line.step, line.duration_ms
         ));
-        sheet.paragraph(12, &plain(line.says));
+        sheet.paragraph(12, &plain(&said_by(line, now)));
         if let Some(id) = line.correlation_id {
             let id = sheet.ink(Ink::Faint, &format!("correlation id {}", plain(id)));
             sheet.line(&format!("{:12}{id}", ""));

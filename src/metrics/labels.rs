@@ -114,18 +114,8 @@ impl Phase {
     }
 }
 
-/// Extra calls that tell causes apart.
-pub(super) const EXPERIMENTS: &[&str] = &[
-    "tokens_me",
-    "divisions_permitted",
-    "fresh_token",
-    "subjects_me",
-    "permissions",
-    "without_token",
-];
-
 /// What an experiment can lead to.
-pub(super) const EXPERIMENT_RESULTS: &[&str] = &["determined", "undetermined"];
+pub(super) const EXPERIMENT_RESULTS: [&str; 2] = ["determined", "undetermined"];
 
 /// The outcomes that an attempt to mint a token can have, besides success.
 pub(super) const MINT_FAILURES: &[Outcome] = &[

@@ -11,13 +11,13 @@ mod vectors;
 
 use std::time::Duration;
 
-use prometheus::{Encoder, Gauge, Histogram, IntGauge, Registry, TextEncoder};
+use prometheus::{Encoder, Gauge, Histogram, IntCounterVec, IntGauge, Registry, TextEncoder};
 
-use self::labels::{EXPERIMENT_RESULTS, EXPERIMENTS, Phase};
+use self::labels::{EXPERIMENT_RESULTS, Phase};
 use self::vectors::{HttpCounters, ProbeCounters, RefreshCounters};
 use crate::clock::Moment;
 use crate::diagnosis::{Finding, Outcome};
-use crate::evidence::Phases;
+use crate::evidence::{ExperimentKind, Phases};
 use crate::snapshot::Snapshot;
 use crate::target::Name;
 
@@ -33,6 +33,7 @@ pub struct Metrics {
     process: process::Process,
     probes: ProbeCounters,
     phases: Vec<(Phase, Histogram)>,
+    experiments: IntCounterVec,
     refreshes: RefreshCounters,
     refresh_duration: Histogram,
     http: HttpCounters,
@@ -50,6 +51,7 @@ impl Metrics {
         let metrics = Self {
             probes: ProbeCounters::new(&registry, targets)?,
             phases: phases(&registry)?,
+            experiments: experiments(&registry)?,
             refreshes: RefreshCounters::new(&registry, credentials)?,
             refresh_duration: vectors::histogram(
                 &registry,
@@ -75,7 +77,6 @@ impl Metrics {
             .registry
             .register(Box::new(metrics.reload_successful.clone()))?;
         metrics.reload_successful.set(1);
-        experiments(&metrics.registry)?;
         build_info(&metrics.registry)?;
         Ok(metrics)
     }
@@ -99,6 +100,15 @@ impl Metrics {
                 histogram.observe(took.as_secs_f64());
             }
         }
+    }
+
+    /// Counts an experiment, and whether it determined anything.
+    pub fn experiment(&self, kind: ExperimentKind, determined: bool) {
+        let [yes, no] = EXPERIMENT_RESULTS;
+        let result = if determined { yes } else { no };
+        self.experiments
+            .with_label_values(&[kind.slug(), result])
+            .inc();
     }
 
     /// Counts an attempt to mint a token.
@@ -146,19 +156,21 @@ fn phases(registry: &Registry) -> prometheus::Result<Vec<(Phase, Histogram)>> {
         .collect())
 }
 
-fn experiments(registry: &Registry) -> prometheus::Result<()> {
+fn experiments(registry: &Registry) -> prometheus::Result<IntCounterVec> {
     let vector = vectors::counter_vec(
         registry,
         "experiments_total",
         "Extra calls made to tell causes apart.",
         &["experiment", "result"],
     )?;
-    for experiment in EXPERIMENTS {
+    for experiment in ExperimentKind::ALL {
         for result in EXPERIMENT_RESULTS {
-            vector.with_label_values(&[*experiment, *result]).reset();
+            vector
+                .with_label_values(&[experiment.slug(), result])
+                .reset();
         }
     }
-    Ok(())
+    Ok(vector)
 }
 
 fn build_info(registry: &Registry) -> prometheus::Result<()> {

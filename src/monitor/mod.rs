@@ -5,6 +5,7 @@
 //! the [`Snapshot`], everybody else reads it. A request for a fresh examination travels to the
 //! target's task and comes back with the snapshot that holds its result.
 
+mod case;
 mod limits;
 mod recorder;
 mod watch;
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch as channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::case::Case;
 use self::limits::Bucket;
 use self::recorder::Recorder;
 use self::watch::Watch;
@@ -31,6 +33,8 @@ use crate::snapshot::Snapshot;
 use crate::target::{Credential, Name, Target};
 use crate::token::{Minter, NotRenewed, Permits, Setup, Tokens};
 use crate::upstream::Upstream;
+
+pub use self::case::Purpose;
 
 /// Reports that wait for the recorder; targets wait when it is behind.
 const REPORTS: usize = 256;
@@ -69,8 +73,12 @@ pub struct Refreshed {
     pub result: Result<TokenFacts, Outcome>,
 }
 
-/// A request for a fresh examination; the answer is the snapshot that holds it.
-type Request = oneshot::Sender<Result<Arc<Snapshot>, Declined>>;
+/// A request for an examination; the answer is the snapshot that holds it.
+#[derive(Debug)]
+struct Request {
+    purpose: Purpose,
+    reply: oneshot::Sender<Result<Arc<Snapshot>, Declined>>,
+}
 
 /// Where new examinations of one target are asked for.
 #[derive(Debug)]
@@ -165,6 +173,9 @@ pub fn start(
             clock: clock.clone(),
             reports: reports.clone(),
             requests,
+            cases: target.operations.iter().map(|_| Case::default()).collect(),
+            // Somebody who waits for one answer does not wait for what will be needed later.
+            surveys: pace == Pace::Spread,
         };
         supervise(tasks, "probe", stop, watch.run());
     }
@@ -260,7 +271,11 @@ impl Monitor {
     ///
     /// # Errors
     /// [`Declined`] says why not, and when to ask again.
-    pub async fn examine(&self, target: Option<&Name>) -> Result<Arc<Snapshot>, Declined> {
+    pub async fn examine(
+        &self,
+        target: Option<&Name>,
+        purpose: Purpose,
+    ) -> Result<Arc<Snapshot>, Declined> {
         let chosen: Vec<_> = match target {
             Some(name) => vec![self.examinations.get(name).ok_or(Declined::Unknown)?],
             None => self.examinations.values().collect(),
@@ -270,7 +285,8 @@ impl Monitor {
         let mut answers = Vec::with_capacity(chosen.len());
         for examination in chosen {
             let (reply, answer) = oneshot::channel();
-            if examination.requests.send(reply).await.is_err() {
+            let request = Request { purpose, reply };
+            if examination.requests.send(request).await.is_err() {
                 return Err(Declined::Stopping);
             }
             answers.push(answer);

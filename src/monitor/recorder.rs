@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::watch::Report;
+use super::watch::{Examined, Report};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::diagnosis::{Diagnosis, Outcome, diagnose};
+use crate::diagnosis::{Diagnosis, Outcome};
 use crate::evidence::Evidence;
-use crate::health::{Health, Thresholds, stale_after};
+use crate::health::{Health, Seen, Thresholds, stale_after};
 use crate::metrics::Metrics;
 use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
 use crate::target::Target;
@@ -124,7 +124,7 @@ impl Recorder {
             for request in waiting {
                 let snapshot = Arc::clone(&self.published.borrow());
                 // Whoever asked may have gone away.
-                drop(request.send(Ok(snapshot)));
+                drop(request.reply.send(Ok(snapshot)));
             }
         }
     }
@@ -134,15 +134,26 @@ impl Recorder {
             self.lag.observe(lag, self.clock.now().elapsed);
             self.metrics.scheduler_lag(self.lag.value());
         }
-        for (operation, evidence) in report.evidence.iter().enumerate() {
-            self.take_in(report.index, operation, evidence);
+        for (operation, examined) in report.found.into_iter().enumerate() {
+            self.take_in(report.index, operation, examined);
         }
         report.waiting
     }
 
-    fn take_in(&mut self, index: usize, operation: usize, evidence: &Evidence) {
-        let diagnosis = diagnose(evidence);
+    fn take_in(&mut self, index: usize, operation: usize, examined: Examined) {
+        let Examined {
+            evidence,
+            diagnosis,
+            is_new,
+        } = examined;
+        let evidence = &evidence;
         self.metrics.probe(index, diagnosis.finding);
+        if is_new {
+            for experiment in &evidence.experiments {
+                self.metrics
+                    .experiment(experiment.kind, experiment.result.is_ok());
+            }
+        }
         if let Some(exchange) = evidence.last_probe() {
             self.metrics.phases(&exchange.phases);
         }
@@ -193,13 +204,8 @@ fn update(
         tell_change(&diagnosis, before.is_none());
     }
     let finding = diagnosis.finding;
-    check.health = if diagnosis.provisional {
-        check
-            .health
-            .observe_provisional(finding, evidence.at, thresholds)
-    } else {
-        check.health.observe(finding, evidence.at, thresholds)
-    };
+    let seen = Seen::from(&diagnosis);
+    check.health = check.health.observe(seen, evidence.at, thresholds);
     check.last_probe = Some(evidence.at);
     if finding.outcome().grants_access() {
         check.last_success = Some(evidence.at);

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::case::{Case, Latest, Next, Purpose};
 use super::{Declined, Request};
 use crate::clock::Clock;
-use crate::evidence::{Evidence, Step};
+use crate::diagnosis::{Depth, Diagnosis, diagnose};
+use crate::evidence::{Evidence, ExperimentKind, Step};
 use crate::probe::Prober;
 use crate::schedule::{Schedule, clamp_retry_after};
 use crate::target::Target;
@@ -27,6 +29,10 @@ pub(super) struct Watch {
     pub(super) clock: Clock,
     pub(super) reports: mpsc::Sender<Report>,
     pub(super) requests: mpsc::Receiver<Request>,
+    /// One per operation, in order.
+    pub(super) cases: Vec<Case>,
+    /// Whether it is looked at how the caller stands while access works.
+    pub(super) surveys: bool,
 }
 
 /// What a round of probes of one target brought.
@@ -34,12 +40,21 @@ pub(super) struct Watch {
 pub(super) struct Report {
     /// The target's place in the configuration.
     pub(super) index: usize,
-    /// One piece of evidence per operation, in order.
-    pub(super) evidence: Vec<Evidence>,
+    /// What was found, per operation, in order.
+    pub(super) found: Vec<Examined>,
     /// How late the first call was, compared with its slot; none when somebody asked for it.
     pub(super) lag: Option<Duration>,
     /// Who waits for the result.
     pub(super) waiting: Vec<Request>,
+}
+
+/// One operation, probed and perhaps examined.
+#[derive(Debug)]
+pub(super) struct Examined {
+    pub(super) evidence: Evidence,
+    pub(super) diagnosis: Diagnosis,
+    /// Whether its experiments were made just now, and not carried from an earlier round.
+    pub(super) is_new: bool,
 }
 
 impl Watch {
@@ -48,12 +63,16 @@ impl Watch {
         // Until then the upstream asked not to be called.
         let mut not_before = Duration::ZERO;
         let mut last_end = None;
+        let mut latest = Latest::default();
         // The newest token whose minting has been shown as evidence.
         let mut seen = 0;
+        // Whoever asked for more than the round under way would tell.
+        let mut pending: Vec<Request> = Vec::new();
         loop {
-            let mut waiting = Vec::new();
+            let mut waiting = std::mem::take(&mut pending);
             tokio::select! {
                 biased;
+                () = std::future::ready(()), if !waiting.is_empty() => {}
                 () = self.clock.sleep_until(due) => {}
                 request = self.requests.recv() => match request {
                     Some(request) => waiting.push(request),
@@ -66,28 +85,35 @@ impl Watch {
                 continue;
             }
             let young = last_end.is_some_and(|end| now.saturating_sub(end) < FRESH);
-            let evidence = if young && !waiting.is_empty() {
+            let purpose = purpose(&waiting);
+            let found = if young && purpose == Purpose::Fresh {
                 Vec::new()
             } else {
-                self.examine(&mut seen).await
+                self.round(purpose, &mut seen, &mut latest).await
             };
             let end = self.clock.now().elapsed;
-            let lag = waiting.is_empty().then(|| lag(&evidence, due)).flatten();
-            if !evidence.is_empty() {
+            let lag = waiting.is_empty().then(|| lag(&found, due)).flatten();
+            if !found.is_empty() {
                 last_end = Some(end);
                 due = self.schedule.next(end, fastrand::f64());
-                if let Some(wait) = evidence.iter().filter_map(wait_asked_by).max() {
+                let asked = found.iter().filter_map(|one| wait_asked_by(&one.evidence));
+                if let Some(wait) = asked.max() {
                     not_before = end.saturating_add(wait);
                     due = due.max(not_before);
                 }
             }
-            // Whoever asked while the calls were under way joins their result.
+            // Whoever asked while the calls were under way joins their result, unless it is to be
+            // verified that something was mended meanwhile.
             while let Ok(request) = self.requests.try_recv() {
-                waiting.push(request);
+                if request.purpose == Purpose::Verify {
+                    pending.push(request);
+                } else {
+                    waiting.push(request);
+                }
             }
             let report = Report {
                 index: self.index,
-                evidence,
+                found,
                 lag,
                 waiting,
             };
@@ -97,28 +123,88 @@ impl Watch {
         }
     }
 
-    /// Calls every operation in turn; a rate limit ends the round.
-    async fn examine(&self, seen: &mut u64) -> Vec<Evidence> {
-        let mut round = Vec::with_capacity(self.target.operations.len());
-        for operation in &self.target.operations {
-            let examination = self
+    /// Calls every operation in turn and examines what needs it; a rate limit ends the round.
+    async fn round(
+        &mut self,
+        purpose: Purpose,
+        seen: &mut u64,
+        latest: &mut Latest,
+    ) -> Vec<Examined> {
+        let mut cases = std::mem::take(&mut self.cases);
+        let mut round = Vec::with_capacity(cases.len());
+        let asked = purpose == Purpose::Verify;
+        let mut examination = self.prober.examination(&self.target, &self.tokens, asked);
+        let last = *latest;
+        for (operation, case) in self.target.operations.iter().zip(&mut cases) {
+            let probing = self
                 .prober
-                .examine(&self.target, operation, &self.tokens, seen);
-            let evidence = examination.await;
-            let limited = wait_asked_by(&evidence).is_some();
-            round.push(evidence);
+                .probe_once(&self.target, operation, &self.tokens, seen);
+            let mut probed = probing.await;
+            probed.evidence.before.clone_from(&case.good);
+            let next = case.next(&probed.evidence, purpose, last, self.surveys);
+            let is_new = matches!(next, Next::Examine(_) | Next::Review);
+            let limited = wait_asked_by(&probed.evidence).is_some();
+            let mut evidence = probed.evidence;
+            match (next, probed.token) {
+                (Next::Examine(depth), Some(token)) if !limited => {
+                    examination
+                        .explain(&mut evidence, &token, depth, seen)
+                        .await;
+                    case.examined(&evidence);
+                    let now = Some(self.clock.now().elapsed);
+                    match depth {
+                        _ if purpose != Purpose::Regular => {}
+                        Depth::Survey => latest.surveyed = now,
+                        Depth::Explain | Depth::Verify => latest.explained = now,
+                    }
+                }
+                (Next::Review, Some(token)) if !limited => {
+                    case.seed(&mut evidence);
+                    examination
+                        .explain(&mut evidence, &token, Depth::Explain, seen)
+                        .await;
+                    if case.is_changed(&evidence) {
+                        evidence
+                            .experiments
+                            .retain(|one| one.kind != ExperimentKind::FreshToken);
+                        examination
+                            .explain(&mut evidence, &token, Depth::Explain, seen)
+                            .await;
+                    }
+                    case.examined(&evidence);
+                    latest.explained = Some(self.clock.now().elapsed);
+                }
+                (Next::Carry | Next::Review, _) => case.carry(&mut evidence),
+                (Next::Postpone(reason), _) => evidence.unasked = Some(reason),
+                (Next::Nothing | Next::Examine(_), _) => {}
+            }
+            let diagnosis = diagnose(&evidence);
+            case.concluded(&diagnosis);
+            round.push(Examined {
+                evidence,
+                diagnosis,
+                is_new,
+            });
             if limited {
                 break;
             }
         }
+        self.cases = cases;
         round
     }
 }
 
+/// The most that somebody wants.
+fn purpose(waiting: &[Request]) -> Purpose {
+    let purposes = waiting.iter().map(|request| request.purpose);
+    purposes.max().unwrap_or(Purpose::Regular)
+}
+
 /// How long after its slot the first call of a round was sent.
-fn lag(round: &[Evidence], due: Duration) -> Option<Duration> {
+fn lag(round: &[Examined], due: Duration) -> Option<Duration> {
     let first = round
         .first()?
+        .evidence
         .exchanges
         .iter()
         .find(|exchange| exchange.step == Step::Probe)?;
@@ -129,6 +215,7 @@ fn decline(waiting: Vec<Request>, wait: Duration) {
     for request in waiting {
         // Whoever asked may have gone away.
         request
+            .reply
             .send(Err(Declined::TooSoon(wait)))
             .unwrap_or_default();
     }

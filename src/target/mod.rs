@@ -44,10 +44,23 @@ impl Target {
     /// entity are read.
     #[must_use]
     pub fn probe_url(&self, operation: &Operation) -> Url {
+        let query: &[_] = if operation.lists {
+            &[("pageSize", "1")]
+        } else {
+            &[]
+        };
+        self.api_url(operation.path, query)
+    }
+
+    /// The URL of a path of the API.
+    #[must_use]
+    pub fn api_url(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.api.clone();
-        let path = format!("{}{}", url.path().trim_end_matches('/'), operation.path);
+        let path = format!("{}{path}", url.path().trim_end_matches('/'));
         url.set_path(&path);
-        url.set_query(operation.lists.then_some("pageSize=1"));
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
         url
     }
 }
@@ -178,8 +191,10 @@ impl IdentityKind {
 }
 
 /// What a good answer must contain, beyond status 200.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expect {
     /// Fewest queues that may be visible; 0 expects nothing.
     pub min_queues: u64,
+    /// Names or ids of divisions whose queues must be visible.
+    pub divisions: Vec<String>,
 }

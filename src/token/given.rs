@@ -25,7 +25,10 @@ impl Minter {
 
     /// Declines to mint, unless the file holds another token by now.
     async fn obey_given(&mut self, command: Command) {
-        let (Command::Rejected { reply, .. } | Command::Forced { reply }) = command else {
+        let (Command::Rejected { reply, .. }
+        | Command::Forced { reply }
+        | Command::Beside { reply, .. }) = command
+        else {
             return;
         };
         let replaced = self.adopt_replacement().await;

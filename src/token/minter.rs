@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::answer::{Granted, granted};
 use super::policy::{
-    FLOOR, FORCED_PAUSE, FailureKind, Failures, invalidation_pause, never_send_margin, pause,
-    refresh_after,
+    BESIDE_PAUSE, BESIDE_SHARED, FLOOR, FORCED_PAUSE, FailureKind, Failures, invalidation_pause,
+    never_send_margin, pause, refresh_after,
 };
 use super::secret::SecretSource;
 use super::{Attempt, Command, NotRenewed, Reply, Setup, State, Token, Tokens};
@@ -18,7 +18,7 @@ use crate::diagnosis::{Outcome, is_definitive, mint_outcome};
 use crate::evidence::{Exchange, MintFailure, Step, TokenFacts};
 use crate::schedule::clamp_retry_after;
 use crate::target::{Credential, Grant};
-use crate::upstream::{Auth, Call};
+use crate::upstream::{Auth, BODY_CAP_BYTES, Call};
 
 /// Longest time of one call to the token endpoint.
 const MINT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,6 +47,9 @@ pub struct Minter {
     last_attempt: Option<Moment>,
     last_invalidation: Option<Moment>,
     last_forced: Option<Moment>,
+    /// The latest token that was minted beside the cached one, and when it is to be renewed.
+    beside: Option<(Arc<Token>, Duration)>,
+    last_beside: Option<Moment>,
 }
 
 impl Minter {
@@ -78,6 +81,8 @@ impl Minter {
             last_attempt: None,
             last_invalidation: None,
             last_forced: None,
+            beside: None,
+            last_beside: None,
             setup,
         };
         (minter, tokens)
@@ -129,6 +134,64 @@ impl Minter {
                 let result = self.reject(generation, now).await;
                 answer(reply, result);
             }
+            Command::Beside { asked, reply } => {
+                let result = self.mint_beside(asked, now).await;
+                answer(reply, result);
+            }
+            Command::Adopt { generation } => self.adopt(generation),
+        }
+    }
+
+    /// A token beside the cached one, at most one per change: minting too many invalidates those
+    /// of other processes.
+    async fn mint_beside(&mut self, asked: bool, now: Moment) -> Result<Arc<Token>, NotRenewed> {
+        let cached = self.state.borrow().current.clone();
+        let newest = cached.map_or(0, |token| token.facts.generation);
+        if let Some((token, _)) = &self.beside
+            && token.facts.generation > newest
+            && now.since(token.facts.issued_at) < BESIDE_SHARED
+        {
+            return Ok(Arc::clone(token));
+        }
+        let pause = if asked { FORCED_PAUSE } else { BESIDE_PAUSE };
+        if let Some(wait) = remaining(self.last_beside, pause, now) {
+            return Err(NotRenewed::TooSoon(wait));
+        }
+        // A failing token endpoint is not asked more often because of an experiment.
+        if self.failures.count > 0 && now.elapsed < self.due {
+            return self.outcome();
+        }
+        self.last_beside = Some(now);
+        let tried = self.try_once().await;
+        let result = match tried.minted {
+            Ok((exchange, granted)) => {
+                let (token, due) = self.token(exchange, granted);
+                self.beside = Some((Arc::clone(&token), due));
+                Ok(token)
+            }
+            Err(exchange) => Err(Arc::new(MintFailure {
+                exchange,
+                at: tried.ended,
+            })),
+        };
+        self.tell(&result, tried.began, tried.ended);
+        result.map_err(NotRenewed::Failed)
+    }
+
+    /// Caches the token that was minted beside, unless a newer one is there by now.
+    fn adopt(&mut self, generation: u64) {
+        let is_newer = |token: &Token| {
+            let state = self.state.borrow();
+            let cached = state.current.as_ref().map_or(0, |it| it.facts.generation);
+            token.facts.generation == generation && generation > cached
+        };
+        if let Some((token, due)) = self.beside.take_if(|(token, _)| is_newer(token)) {
+            tracing::info!(
+                credential = %self.credential.name,
+                "a fresh token replaces the cached one of {}, which was refused",
+                self.credential.name
+            );
+            self.publish(token, due);
         }
     }
 
@@ -184,11 +247,26 @@ impl Minter {
 
     /// One request to the token endpoint; whoever asked meanwhile gets its outcome.
     async fn attempt(&mut self) {
+        self.state.send_modify(|state| state.in_flight = true);
+        let tried = self.try_once().await;
+        let result = match tried.minted {
+            Ok((exchange, granted)) => {
+                let (token, due) = self.token(exchange, granted);
+                self.publish(Arc::clone(&token), due);
+                Ok(token)
+            }
+            Err(exchange) => Err(self.fail(exchange, tried.ended)),
+        };
+        self.tell(&result, tried.began, tried.ended);
+        self.answer_joined();
+    }
+
+    /// One request to the token endpoint, not sooner than the last one allows.
+    async fn try_once(&mut self) -> Tried {
         if let Some(wait) = remaining(self.last_attempt, FLOOR, self.setup.clock.now()) {
             let resume = self.setup.clock.now().elapsed.saturating_add(wait);
             self.setup.clock.sleep_until(resume).await;
         }
-        self.state.send_modify(|state| state.in_flight = true);
         // The host's permit first: who waits for a slow host must not hold what others need.
         let permits = Arc::clone(&self.setup.permits);
         let _host = match permits.hosts.get(self.credential.login.authority()) {
@@ -199,23 +277,26 @@ impl Minter {
         let began = self.setup.clock.now();
         self.last_attempt = Some(began);
         let minted = tokio::time::timeout(ATTEMPT_GUARD, self.mint()).await;
-        let ended = self.setup.clock.now();
-        let result = match minted {
-            Ok(Ok((exchange, granted))) => {
-                self.accept(exchange, granted);
-                Ok(())
-            }
-            Ok(Err(exchange)) => Err(self.fail(Some(exchange), ended)),
-            Err(_) => Err(self.fail(None, ended)),
-        };
+        Tried {
+            began,
+            ended: self.setup.clock.now(),
+            minted: match minted {
+                Ok(Ok(granted)) => Ok(granted),
+                Ok(Err(exchange)) => Err(Some(exchange)),
+                Err(_) => Err(None),
+            },
+        }
+    }
+
+    /// Tells whoever counts what an attempt led to.
+    fn tell(&self, result: &Result<Arc<Token>, Arc<MintFailure>>, began: Moment, ended: Moment) {
         let attempt = Attempt {
             credential: self.credential.name.clone(),
-            result,
+            result: result.as_ref().map(drop).map_err(|it| mint_outcome(it)),
             took: ended.since(began),
         };
         // Nobody counts any more when the service is stopping.
         self.setup.attempts.send(attempt).unwrap_or_default();
-        self.answer_joined();
     }
 
     /// One request to the token endpoint: what it grants, or the exchange that grants nothing.
@@ -228,6 +309,7 @@ impl Minter {
             auth: Auth::Basic(client_id, self.secret.value()),
             form: Some(&[("grant_type", "client_credentials")]),
             timeout: MINT_TIMEOUT,
+            body_cap: BODY_CAP_BYTES,
         };
         let (mut exchange, body) = self.setup.upstream.mint(call).await;
         if !exchange
@@ -239,20 +321,19 @@ impl Minter {
         match granted(&body) {
             Ok(granted) => Ok((exchange, granted)),
             Err(flaw) => {
-                exchange.flaw = Some(flaw);
+                exchange.flaw = Some(flaw.to_owned());
                 Err(exchange)
             }
         }
     }
 
-    fn accept(&mut self, exchange: Exchange, granted: Granted) {
+    /// A token of what was granted, and when it is to be renewed.
+    fn token(&mut self, exchange: Exchange, granted: Granted) -> (Arc<Token>, Duration) {
         self.generation = self.generation.saturating_add(1);
-        self.failures = Failures::NONE;
         // The lifetime began when the request was sent, not when its answer arrived.
         let issued_at = exchange.sent_at;
         let expires = issued_at.plus(granted.lifetime);
         let after = refresh_after(granted.lifetime, (self.setup.random)());
-        self.due = issued_at.elapsed.saturating_add(after);
         let token = Token {
             value: granted.value,
             facts: TokenFacts {
@@ -272,8 +353,15 @@ impl Minter {
             "a token was minted for {}",
             self.credential.name
         );
+        (Arc::new(token), issued_at.elapsed.saturating_add(after))
+    }
+
+    /// Caches a token.
+    fn publish(&mut self, token: Arc<Token>, due: Duration) {
+        self.failures = Failures::NONE;
+        self.due = due;
         self.state.send_modify(|state| {
-            state.current = Some(Arc::new(token));
+            state.current = Some(token);
             state.last_failure = None;
             state.last_outcome = None;
             state.attempts = state.attempts.saturating_add(1);
@@ -281,8 +369,8 @@ impl Minter {
         });
     }
 
-    fn fail(&mut self, exchange: Option<Exchange>, at: Moment) -> Outcome {
-        let failure = MintFailure { exchange, at };
+    fn fail(&mut self, exchange: Option<Exchange>, at: Moment) -> Arc<MintFailure> {
+        let failure = Arc::new(MintFailure { exchange, at });
         let outcome = mint_outcome(&failure);
         self.failures = self.failures.and(match outcome {
             Outcome::AuthRateLimited => FailureKind::Throttled,
@@ -307,12 +395,12 @@ impl Minter {
             outcome.slug()
         );
         self.state.send_modify(|state| {
-            state.last_failure = Some(Arc::new(failure));
+            state.last_failure = Some(Arc::clone(&failure));
             state.last_outcome = Some(outcome);
             state.attempts = state.attempts.saturating_add(1);
             state.in_flight = false;
         });
-        outcome
+        failure
     }
 
     /// Answers everybody who asked while the attempt was under way: they joined it.
@@ -325,10 +413,21 @@ impl Minter {
                     self.last_forced = Some(now);
                     answer(reply, self.outcome());
                 }
-                Command::Rejected { reply, .. } => answer(reply, self.outcome()),
+                Command::Rejected { reply, .. } | Command::Beside { reply, .. } => {
+                    answer(reply, self.outcome());
+                }
+                Command::Adopt { generation } => self.adopt(generation),
             }
         }
     }
+}
+
+/// One finished request to the token endpoint.
+struct Tried {
+    began: Moment,
+    ended: Moment,
+    /// What was granted, or the exchange that granted nothing; none when none ended in time.
+    minted: Result<(Exchange, Granted), Option<Exchange>>,
 }
 
 /// What is left of `pause` since `last`; none when it is over.

@@ -118,6 +118,10 @@ enum Command {
     Rejected { generation: u64, reply: Reply },
     /// A person asks for a new token.
     Forced { reply: Reply },
+    /// An experiment asks for a token beside the cached one; a person may stand behind it.
+    Beside { asked: bool, reply: Reply },
+    /// The token of this generation, minted beside the cached one, takes its place.
+    Adopt { generation: u64 },
 }
 
 /// How many attempts run at a time: in the process, and towards one login server.
@@ -178,6 +182,8 @@ impl fmt::Debug for Command {
             Self::Needed => "Needed",
             Self::Rejected { .. } => "Rejected",
             Self::Forced { .. } => "Forced",
+            Self::Beside { .. } => "Beside",
+            Self::Adopt { .. } => "Adopt",
         })
     }
 }
@@ -247,6 +253,23 @@ impl Tokens {
     /// [`NotRenewed`] says why there is no newer token.
     pub async fn force(&self) -> Result<Arc<Token>, NotRenewed> {
         self.ask(|reply| Command::Forced { reply }).await
+    }
+
+    /// Mints a token beside the cached one, or hands out one that was minted so a moment ago: all
+    /// who look at the same change share it.
+    ///
+    /// # Errors
+    /// [`NotRenewed`] says why there is none; the cached token is not touched.
+    pub async fn beside(&self, asked: bool) -> Result<Arc<Token>, NotRenewed> {
+        self.ask(|reply| Command::Beside { asked, reply }).await
+    }
+
+    /// Puts a token that was minted beside the cached one into its place.
+    pub fn adopt(&self, generation: u64) {
+        // Without a task nobody uses the token any more.
+        self.commands
+            .send(Command::Adopt { generation })
+            .unwrap_or_default();
     }
 
     async fn ask(&self, command: impl FnOnce(Reply) -> Command) -> Result<Arc<Token>, NotRenewed> {

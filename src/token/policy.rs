@@ -21,6 +21,11 @@ const LONGEST_INVALIDATION_PAUSE: Duration = Duration::from_mins(30);
 /// Least time between two forced refreshes.
 pub(super) const FORCED_PAUSE: Duration = Duration::from_secs(30);
 
+/// Least time between two tokens minted beside the cached one, when nobody asks for them.
+pub(super) const BESIDE_PAUSE: Duration = Duration::from_mins(5);
+/// For this long a token minted beside the cached one serves all experiments.
+pub(super) const BESIDE_SHARED: Duration = Duration::from_mins(1);
+
 /// Least time until the next token may be replaced because of a 401, when `fruitless`
 /// replacements in a row were rejected without ever having been accepted.
 ///

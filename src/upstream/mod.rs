@@ -89,6 +89,8 @@ pub enum Auth<'a> {
     Bearer(&'a SecretString),
     /// RFC 7617: the OAuth client's id and secret, RFC 6749 section 2.3.1.
     Basic(&'a str, &'a SecretString),
+    /// Not at all.
+    Nothing,
 }
 
 /// One call to make.
@@ -104,6 +106,8 @@ pub struct Call<'a> {
     pub form: Option<&'a [(&'a str, &'a str)]>,
     /// Longest time from the call to the last byte.
     pub timeout: Duration,
+    /// Most bytes of the body that are read, usually [`BODY_CAP_BYTES`].
+    pub body_cap: usize,
 }
 
 /// The HTTP client; clones share it.
@@ -178,7 +182,7 @@ impl Upstream {
         };
         let described = format!("{method} {}", call.url);
         let result = match self.request(method, &call) {
-            Ok(request) => self.run(request, call.timeout, &timeline).await,
+            Ok(request) => self.run(request, &call, &timeline).await,
             Err(fault) => Err(fault),
         };
         let mut body = String::new();
@@ -218,6 +222,7 @@ impl Upstream {
         let builder = match call.auth {
             Auth::Bearer(token) => builder.bearer_auth(token.expose_secret()),
             Auth::Basic(id, secret) => builder.basic_auth(id, Some(secret.expose_secret())),
+            Auth::Nothing => builder,
         };
         let builder = match call.form {
             Some(form) => builder.form(form),
@@ -232,19 +237,19 @@ impl Upstream {
     async fn run(
         &self,
         request: Request,
-        timeout: Duration,
+        call: &Call<'_>,
         timeline: &Timeline,
     ) -> Result<(u16, HeaderMap, Body), Fault> {
-        let call = async {
+        let exchange = async {
             let mut response = self.client.execute(request).await?;
             Timeline::mark(Mark::HeadArrived);
-            let body = read_capped(&mut response).await?;
+            let body = read_capped(&mut response, call.body_cap).await?;
             let headers = std::mem::take(response.headers_mut());
             Ok((response.status().as_u16(), headers, body))
         };
         // The client's own timeout does not cover a fault of the client.
-        let guard = timeout.saturating_add(Duration::from_secs(1));
-        match tokio::time::timeout(guard, timeline.watch(call)).await {
+        let guard = call.timeout.saturating_add(Duration::from_secs(1));
+        match tokio::time::timeout(guard, timeline.watch(exchange)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(fault::classify(&error, timeline)),
             Err(_) => Err(fault::timed_out(timeline)),
@@ -258,10 +263,10 @@ struct Body {
     truncated: bool,
 }
 
-async fn read_capped(response: &mut Response) -> reqwest::Result<Body> {
+async fn read_capped(response: &mut Response, cap: usize) -> reqwest::Result<Body> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        let room = BODY_CAP_BYTES.saturating_sub(bytes.len());
+        let room = cap.saturating_sub(bytes.len());
         bytes.extend(chunk.iter().take(room));
         if chunk.len() > room {
             return Ok(Body {

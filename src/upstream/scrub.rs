@@ -28,6 +28,7 @@ impl Scrubber {
                 add(secret, &mut needles);
                 add(&format!("{id}:{secret}"), &mut needles);
             }
+            Auth::Nothing => {}
         }
         // Longest first, so that no needle leaves the tail of another behind.
         needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));

@@ -26,6 +26,7 @@ async fn a_real_request_costs_no_virtual_time() {
                 auth: Auth::Bearer(&token),
                 form: None,
                 timeout: target.timeout,
+                body_cap: 65_536,
             })
             .await;
         let answer = exchange.result.unwrap();

@@ -64,6 +64,7 @@ async fn call(config: &why403::config::Config, clock: &Clock) -> Exchange {
             auth: Auth::Bearer(&token),
             form: None,
             timeout: target.timeout,
+            body_cap: 65_536,
         })
         .await
 }

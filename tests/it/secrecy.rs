@@ -334,6 +334,7 @@ fn evidence_holds_no_secret() {
                     auth,
                     form: None,
                     timeout: 5 * second,
+                    body_cap: 65_536,
                 };
                 // The body of a success of the token endpoint is a secret, and is returned apart.
                 let exchange = if path == "/oauth/token" {

@@ -264,15 +264,31 @@ fn operations(chain: &Chain<'_>, used: &Used) -> Vec<&'static Operation> {
 }
 
 fn expect(chain: &Chain<'_>, used: &Used) -> Expect {
-    let Some((_, setting)) = chain.first("expect.min_queues") else {
-        return Expect::default();
+    let setting = |name| {
+        let (_, setting) = chain.first(name)?;
+        used.mark(&setting.place);
+        setting.value.as_ref()
     };
-    used.mark(&setting.place);
-    let min_queues = match &setting.value {
+    let min_queues = match setting("expect.min_queues") {
         Some(ValueKind::I64(number)) => u64::try_from(*number).unwrap_or_default(),
         _ => 0,
     };
-    Expect { min_queues }
+    let divisions = match setting("expect.divisions") {
+        Some(ValueKind::Array(list)) => list.iter().filter_map(|item| match &item.kind {
+            ValueKind::String(text) => Some(text.trim().to_owned()),
+            _ => None,
+        }),
+        _ => {
+            return Expect {
+                min_queues,
+                divisions: Vec::new(),
+            };
+        }
+    };
+    Expect {
+        min_queues,
+        divisions: divisions.collect(),
+    }
 }
 
 pub(super) fn timeout_complaint(timeout: Duration, interval: Duration) -> Complaint {

@@ -108,10 +108,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     forbidden(
         "guest-role-removed",
-        "missing_permission",
+        "trustor_permission",
         "The client is a guest whose role was taken, refused like anybody else",
-        "403 missing.permissions; tokens/me shows another home organisation, so that trustor_permission fits as well: \
-         either way the organisation that is visited grants the role.",
+        "403 missing.permissions; tokens/me shows another home organisation, so that this is the word of a host to a \
+         guest: the organisation that is visited grants the role.",
         |world| {
             guest(world);
             removed_and_worded(world, Wording::All);

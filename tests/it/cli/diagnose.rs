@@ -14,12 +14,17 @@ const PROMISED: &str = r#"{"status":"fail","generated_at":"","diagnoses":[{
   "title":"","summary":"","since":"","examined_at":"",
   "answer":{"status":403,"code":"","message":"","correlation_id":""},
   "missing":{"mode":"any","permissions":[""],"scopes":[],"divisions":[{"id":"","name":null}]},
-  "identity":{"kind":"","grant":"","client_id":"","client_name":null,"organization":null,"roles":[]},
+  "identity":{"kind":"","grant":"","client_id":"","client_name":null,"organization":null,
+    "roles":[{"id":"","name":null,"division":{"id":"","name":null}}]},
   "token":{"age_seconds":41,"expires_at":"","scopes":null},
   "queues":{"total":null,"first":null},
   "remedy":{"who":"","steps":[""],"propagation":"","verify":""},
   "ruled_out":[{"cause":"","because":""}],"undetermined":[{"question":"","because":""}],
-  "evidence":[{"step":"","request":"","status":403,"duration_ms":31,"correlation_id":"","says":""}]}]}"#;
+  "evidence":[{"step":"","request":"","status":403,"duration_ms":31,"correlation_id":"","says":"",
+    "at":"","supports":[],"rules_out":[]}],
+  "required":{"mode":"any","permissions":[""],"scopes":[""]},
+  "early_warning":{"cause":"","missing":{"mode":"any","permissions":[""],"scopes":[],"divisions":[]},
+    "message":null,"ends_at":null}}]}"#;
 
 /// The names of fields, in their order.
 #[derive(Debug, PartialEq)]
@@ -174,12 +179,24 @@ fn the_exit_status_says_the_verdict_and_json_has_the_promised_shape() {
 }
 
 #[test]
-fn one_diagnosis_costs_one_token_and_one_call() {
+fn one_diagnosis_costs_one_token_and_a_few_calls() {
     let platform = Platform::start("role-removed");
     run(&["diagnose"], &platform.variables());
     let requests = platform.simulator.requests();
     let paths: Vec<&str> = requests.iter().map(|it| it.path.as_str()).collect();
-    assert_eq!(paths, ["/oauth/token", "/api/v2/routing/queues"]);
+    // The token was minted just now, so that no second one could tell more.
+    let expected = [
+        "/oauth/token",
+        "/api/v2/routing/queues",
+        "/api/v2/tokens/me",
+        "/api/v2/authorization/divisionspermitted/paged/me",
+        "/api/v2/authorization/subjects/me",
+        "/api/v2/authorization/permissions",
+    ];
+    assert_eq!(paths, expected);
+    let platform = Platform::start("healthy");
+    run(&["diagnose"], &platform.variables());
+    assert_eq!(platform.simulator.requests().len(), 2, "nothing to explain");
 }
 
 #[test]

@@ -6,6 +6,9 @@ pub(super) struct Row {
     pub(super) outcome: &'static str,
     pub(super) cause: Option<&'static str>,
     pub(super) confidence: &'static str,
+    /// Cause and confidence when the very first probe meets the scenario, where they differ: its
+    /// token is minted just now, so that none is replayed, and nothing was known before.
+    pub(super) young: Option<(&'static str, &'static str)>,
     /// The counter that goes up by one, and no other.
     pub(super) counter: Counter,
     /// Status and word of `/health` when the very first probe meets the scenario.
@@ -41,6 +44,7 @@ const fn forbidden(scenario: &'static str, cause: &'static str, confidence: &'st
         outcome: "forbidden",
         cause: Some(cause),
         confidence,
+        young: None,
         counter: Counter::Forbidden(cause),
         cold: FAIL,
         warm: FAIL,
@@ -56,6 +60,7 @@ const fn definite(scenario: &'static str, outcome: &'static str, class: &'static
         outcome,
         cause: Some(outcome),
         confidence: "proven",
+        young: None,
         counter: Counter::Failures(class),
         cold: FAIL,
         warm: FAIL,
@@ -74,9 +79,13 @@ const fn passing(scenario: &'static str, outcome: &'static str, class: &'static 
 }
 
 /// The queues can be read, but not all that should be.
-const fn visibility(scenario: &'static str, outcome: &'static str) -> Row {
+const fn visibility(
+    scenario: &'static str,
+    outcome: &'static str,
+    confidence: &'static str,
+) -> Row {
     Row {
-        confidence: "likely",
+        confidence,
         cold: WARN,
         warm: WARN,
         exit: 0,
@@ -104,88 +113,108 @@ impl Row {
         }
     }
 
+    const fn young(self, cause: &'static str, confidence: &'static str) -> Self {
+        Self {
+            young: Some((cause, confidence)),
+            ..self
+        }
+    }
+
+    /// Cause and confidence when the very first probe meets the scenario.
+    pub(super) fn at_first(&self) -> (Option<&'static str>, &'static str) {
+        match self.young {
+            Some((cause, confidence)) => (Some(cause), confidence),
+            None => (self.cause, self.confidence),
+        }
+    }
+
+    /// The counter that goes up then.
+    pub(super) fn counter_at_first(&self) -> Counter {
+        match (self.counter, self.young) {
+            (Counter::Forbidden(_), Some((cause, _))) => Counter::Forbidden(cause),
+            (counter, _) => counter,
+        }
+    }
+
     const fn lacks(self, lacks: &'static str) -> Self {
         Self { lacks, ..self }
     }
 }
 
-const REPLAY: &str = "needs a replay of the call with a fresh token";
-const GRANTS: &str = "needs a look at the grants";
-const CATALOGUE: &str = "needs a look at the org's permissions";
-const CONTROL: &str = "needs the same call without a token";
-const TIME: &str = "shows only when it is over";
+const REPLAY: &str = "needs a replay of the call with a fresh token, which cannot be had";
+const GRANTS: &str = "needs a look at the grants, which is refused";
+const DIVISION: &str = "needs to know which division is asked for";
+const TIME: &str = "shows only when some minutes have passed";
 
 pub(super) const TABLE: &[Row] = &[
     good("healthy"),
-    forbidden("role-removed", "missing_permission", "likely"),
-    forbidden("role-removed-all", "missing_permission", "likely"),
-    forbidden("role-removed-old-text", "missing_permission", "likely"),
-    forbidden("access-denied", "missing_permission", "possible"),
-    forbidden("policy-emptied", "missing_permission", "likely"),
-    forbidden("role-removed-vague", "object_forbidden", "possible").lacks(GRANTS),
-    forbidden("role-removed-unknown-code", "unknown_403", "possible").lacks(GRANTS),
-    forbidden("wrong-permission-named", "missing_permission", "possible"),
+    forbidden("role-removed", "missing_permission", "proven"),
+    forbidden("role-removed-all", "missing_permission", "proven"),
+    forbidden("role-removed-old-text", "missing_permission", "proven"),
+    forbidden("access-denied", "missing_permission", "proven"),
+    forbidden("policy-emptied", "missing_permission", "proven"),
+    forbidden("role-removed-vague", "missing_permission", "likely"),
+    forbidden("role-removed-unknown-code", "missing_permission", "likely"),
+    forbidden("wrong-permission-named", "missing_permission", "likely"),
     forbidden("wrong-permission-unknown", "missing_permission", "possible"),
-    forbidden("wrong-permission-held", "missing_permission", "possible"),
-    forbidden("guest-role-removed", "missing_permission", "likely"),
-    forbidden("user-role-missing", "missing_permission", "likely"),
-    forbidden("user-role-missing-no-scope", "missing_permission", "likely"),
+    forbidden("wrong-permission-held", "missing_permission", "likely"),
+    forbidden("guest-role-removed", "trustor_permission", "likely"),
+    forbidden("user-role-missing", "missing_permission", "proven"),
+    forbidden("user-role-missing-no-scope", "missing_permission", "proven"),
     forbidden("role-removed-blind", "missing_permission", "likely"),
-    forbidden("role-removed-hanging", "missing_permission", "likely"),
-    forbidden("division-refused", "missing_division_permission", "likely"),
+    forbidden("role-removed-hanging", "missing_permission", "proven"),
+    forbidden("division-refused", "missing_division_permission", "proven"),
     forbidden(
         "division-refused-segment",
         "missing_division_permission",
-        "likely",
+        "proven",
     ),
-    forbidden("division-refused-plain", "missing_permission", "likely").lacks(GRANTS),
+    forbidden("division-refused-plain", "propagating", "likely").lacks(DIVISION),
     forbidden(
         "division-refused-blind",
         "missing_division_permission",
         "likely",
     ),
-    forbidden("insufficient-scope", "missing_scope", "possible"),
-    forbidden("insufficient-scope-body", "missing_scope", "possible"),
-    forbidden("user-scope-missing", "missing_scope", "likely"),
-    forbidden("user-scope-and-role", "missing_scope", "likely"),
+    forbidden("insufficient-scope", "missing_scope", "likely"),
+    forbidden("insufficient-scope-body", "missing_scope", "likely"),
+    forbidden("user-scope-missing", "missing_scope", "proven"),
+    forbidden("user-scope-and-role", "missing_scope", "proven"),
     forbidden("user-scope-missing-blind", "missing_scope", "likely"),
     forbidden("insufficient-scope-gateway", "missing_scope", "possible"),
     good("user-scopes-unenforced"),
-    forbidden("stale-token", "missing_permission", "likely").lacks(REPLAY),
-    forbidden("stale-token-for-a-while", "missing_permission", "likely").lacks(REPLAY),
-    forbidden("stale-token-slow-grants", "missing_permission", "likely").lacks(REPLAY),
-    forbidden("stale-token-blind", "missing_permission", "likely").lacks(REPLAY),
-    forbidden("propagating", "missing_permission", "likely").lacks(GRANTS),
-    forbidden("propagating-slow-grants", "missing_permission", "likely").lacks(TIME),
-    forbidden(
-        "propagating-division",
-        "missing_division_permission",
-        "likely",
-    )
-    .lacks(GRANTS),
-    forbidden("propagating-one-client", "missing_permission", "likely").lacks(GRANTS),
+    forbidden("stale-token", "stale_token", "proven").young("propagating", "likely"),
+    forbidden("stale-token-for-a-while", "stale_token", "proven").young("propagating", "likely"),
+    forbidden("stale-token-slow-grants", "stale_token", "proven")
+        .young("missing_permission", "proven"),
+    forbidden("stale-token-blind", "propagating", "possible")
+        .young("propagating", "likely")
+        .lacks(REPLAY),
+    forbidden("propagating", "propagating", "likely"),
+    forbidden("propagating-slow-grants", "missing_permission", "proven").lacks(TIME),
+    forbidden("propagating-division", "propagating", "likely"),
+    forbidden("propagating-one-client", "propagating", "likely"),
     forbidden("propagating-blind", "missing_permission", "likely").lacks(TIME),
     good("access-ending"),
-    forbidden("permission-not-in-org", "missing_permission", "likely").lacks(CATALOGUE),
-    forbidden("not-in-org-roleless", "missing_permission", "likely").lacks(CATALOGUE),
-    forbidden("not-in-org-blind", "missing_permission", "likely").lacks(CATALOGUE),
-    forbidden("policy-denied", "missing_permission", "likely").lacks(GRANTS),
-    forbidden("policy-condition", "missing_permission", "likely").lacks(GRANTS),
-    forbidden("policy-denied-after-grant", "missing_permission", "likely").lacks(GRANTS),
+    forbidden("permission-not-in-org", "permission_not_in_org", "proven"),
+    forbidden("not-in-org-roleless", "permission_not_in_org", "proven"),
+    forbidden("not-in-org-blind", "permission_not_in_org", "possible"),
+    forbidden("policy-denied", "policy_denied", "likely"),
+    forbidden("policy-condition", "policy_denied", "likely"),
+    forbidden("policy-denied-after-grant", "propagating", "likely").lacks(TIME),
     forbidden("policy-denied-blind", "missing_permission", "likely").lacks(GRANTS),
-    forbidden("trustor", "trustor_permission", "likely"),
-    forbidden("trustor-same-org", "trustor_permission", "likely"),
+    forbidden("trustor", "trustor_permission", "proven"),
+    forbidden("trustor-same-org", "trustor_permission", "possible"),
     forbidden("trustor-blind", "trustor_permission", "likely"),
     forbidden("not-authorized", "object_forbidden", "possible"),
     forbidden("not-authorized-words", "object_forbidden", "possible"),
     forbidden("not-authorized-blind", "object_forbidden", "possible"),
-    forbidden("edge-block", "edge_block", "likely"),
-    forbidden("edge-block-plain", "edge_block", "possible"),
+    forbidden("edge-block", "edge_block", "proven"),
+    forbidden("edge-block-plain", "edge_block", "proven"),
     forbidden("edge-block-authorization", "edge_block", "likely"),
-    forbidden("edge-block-queues", "edge_block", "likely"),
-    forbidden("edge-block-json", "missing_permission", "likely").lacks(CONTROL),
-    forbidden("edge-block-scope", "missing_scope", "possible").lacks(CONTROL),
-    forbidden("edge-block-empty", "unreadable_403", "possible").lacks(CONTROL),
+    forbidden("edge-block-queues", "edge_block", "proven"),
+    forbidden("edge-block-json", "edge_block", "proven"),
+    forbidden("edge-block-scope", "edge_block", "proven"),
+    forbidden("edge-block-empty", "edge_block", "proven"),
     forbidden("edge-block-blind", "edge_block", "possible"),
     forbidden("unreadable-403", "unreadable_403", "possible"),
     forbidden("unreadable-403-text", "unreadable_403", "possible"),
@@ -212,13 +241,13 @@ pub(super) const TABLE: &[Row] = &[
     passing("token-endpoint-down", "token_endpoint_down", "upstream"),
     good("short-tokens"),
     good("flapping-token"),
-    visibility("queues-empty", "queues_empty"),
-    visibility("queues-none", "queues_empty"),
-    visibility("queues-empty-blind", "queues_empty"),
-    visibility("queues-missing", "queues_missing"),
-    visibility("queues-deleted", "queues_missing"),
-    visibility("queues-moved", "queues_missing"),
-    visibility("queues-missing-blind", "queues_missing"),
+    visibility("queues-empty", "queues_empty", "proven").young("queues_empty", "likely"),
+    visibility("queues-none", "queues_empty", "proven"),
+    visibility("queues-empty-blind", "queues_empty", "likely"),
+    visibility("queues-missing", "queues_missing", "proven").young("queues_missing", "likely"),
+    visibility("queues-deleted", "queues_missing", "likely"),
+    visibility("queues-moved", "queues_missing", "likely"),
+    visibility("queues-missing-blind", "queues_missing", "likely"),
     definite(
         "user-context-required",
         "user_context_required",
@@ -245,10 +274,6 @@ pub(super) const TABLE: &[Row] = &[
 
 /// Causes and outcomes that no row shows, and why.
 pub(super) const NOT_IN_THE_TABLE: &[(&str, &str)] = &[
-    ("stale_token", REPLAY),
-    ("propagating", GRANTS),
-    ("permission_not_in_org", CATALOGUE),
-    ("policy_denied", GRANTS),
     ("dns", "no answer can show it; see probe/transport.rs"),
     ("connect", "no answer can show it; see probe/transport.rs"),
     ("tls", "no answer can show it; see probe/transport.rs"),

@@ -1,112 +1,11 @@
-//! What was asked and what came back, as data.
-//!
-//! A probe that failed is not an error: it is evidence. Everything a diagnosis may rest on is in
-//! an [`Evidence`], so that the same evidence gives the same diagnosis for ever. No secret is
-//! ever part of it: requests name method and URL only, and answers of the token endpoint keep
-//! their body only when it holds no token.
+//! One HTTP request and what came back, or what the transport did instead.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::ExperimentKind;
 use crate::clock::Moment;
-use crate::target::{Expect, IdentityKind, Name, Operation, Target};
-
-/// Everything known about one examination of one operation of one target.
-#[derive(Clone, Debug)]
-pub struct Evidence {
-    /// The target's name.
-    pub target: Name,
-    /// The operation examined.
-    pub operation: &'static Operation,
-    /// Who calls.
-    pub identity: Identity,
-    /// What a good answer must contain.
-    pub expect: Expect,
-    /// Facts about the token that the last call carried, or why there was none.
-    pub token: TokenEvidence,
-    /// All exchanges of this examination, in the order they were made.
-    pub exchanges: Vec<Exchange>,
-    /// When the examination ended.
-    pub at: Moment,
-}
-
-impl Evidence {
-    /// Evidence without any exchange yet.
-    #[must_use]
-    pub fn new(target: &Target, operation: &'static Operation, at: Moment) -> Self {
-        let grant = &target.credential.grant;
-        Self {
-            target: target.name.clone(),
-            operation,
-            identity: Identity {
-                kind: grant.identity(),
-                grant: grant.name(),
-                client_id: grant.client_id().map(str::to_owned),
-            },
-            expect: target.expect,
-            token: TokenEvidence::Unknown,
-            exchanges: Vec::new(),
-            at,
-        }
-    }
-
-    /// The last call of the operation itself, which decides the outcome.
-    #[must_use]
-    pub fn last_probe(&self) -> Option<&Exchange> {
-        self.exchanges
-            .iter()
-            .rev()
-            .find(|exchange| matches!(exchange.step, Step::Probe | Step::Retry))
-    }
-}
-
-/// Who calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Whose permissions decide.
-    pub kind: IdentityKind,
-    /// The grant that mints the token.
-    pub grant: &'static str,
-    /// The OAuth client's id, where the grant has one.
-    pub client_id: Option<String>,
-}
-
-/// What is known about the token of the last call.
-#[derive(Clone, Debug)]
-pub enum TokenEvidence {
-    /// Nothing yet.
-    Unknown,
-    /// The call carried a token.
-    Held(TokenFacts),
-    /// No usable token could be had, so that nothing was sent.
-    Unavailable(Arc<MintFailure>),
-}
-
-/// What may be told about a token: everything but its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenFacts {
-    /// Counts the tokens of this process from 1.
-    pub generation: u64,
-    /// When the request that minted it was sent; for a given token, when it was first used here.
-    pub issued_at: Moment,
-    /// When it expires, where its answer said so.
-    pub expires_at: Option<Timestamp>,
-    /// Whether it was made elsewhere and handed to us: then its age is not known.
-    pub given: bool,
-    /// The scopes that the token endpoint's answer named, if it named any.
-    pub scopes: Option<Vec<String>>,
-}
-
-/// A failed attempt to mint a token.
-#[derive(Clone, Debug)]
-pub struct MintFailure {
-    /// The exchange with the token endpoint; none when no request was made in time.
-    pub exchange: Option<Exchange>,
-    /// When the attempt ended.
-    pub at: Moment,
-}
 
 /// Why a call was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,6 +16,10 @@ pub enum Step {
     Probe,
     /// The operation once more, with a fresh token, after a 401.
     Retry,
+    /// A call made to tell causes apart.
+    Experiment(ExperimentKind),
+    /// The operation with the cached token once more, after a fresh one was accepted.
+    Again,
 }
 
 impl Step {
@@ -127,6 +30,8 @@ impl Step {
             Self::Token => "token",
             Self::Probe => "probe",
             Self::Retry => "retry",
+            Self::Experiment(kind) => kind.slug(),
+            Self::Again => "again",
         }
     }
 }
@@ -145,7 +50,7 @@ pub struct Exchange {
     /// The answer, or what the transport did instead.
     pub result: Result<Answer, Fault>,
     /// Why a success of the token endpoint, whose body is not kept, holds no usable token.
-    pub flaw: Option<&'static str>,
+    pub flaw: Option<String>,
 }
 
 impl Exchange {

@@ -3,15 +3,24 @@
 //! Fields and their order are stable API: `GET /diagnose` and `why403 diagnose --format json`
 //! print exactly this. Fields that are not serialized serve the renderings for people.
 
+mod parts;
+
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::clock::Moment;
 use crate::diagnosis::{self, Diagnosis};
-use crate::evidence::{Identity, TokenFacts};
 use crate::health::{State, Status, Verdict, worst};
 use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
 use crate::target::{Name, Operation};
+
+pub use parts::{
+    Answer, Caller, Division, Ending, Line, Missing, OpenQuestion, Queue, Queues, Remedy, Required,
+    Role, RuledOut, Token, token,
+};
+use parts::{
+    answer, caller, ending, line, missing, open_question, queues, remedy, required, ruled_out,
+};
 
 /// A time in RFC 3339, in UTC, to the millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +69,7 @@ pub struct Entry<'a> {
     pub examined_at: Option<Time>,
     /// The answer that decided.
     pub answer: Option<Answer<'a>>,
-    /// What the answer says is missing.
+    /// What is missing.
     pub missing: Missing<'a>,
     /// Who called.
     pub identity: Caller<'a>,
@@ -76,141 +85,16 @@ pub struct Entry<'a> {
     pub undetermined: Vec<OpenQuestion<'a>>,
     /// What each exchange says.
     pub evidence: Vec<Line<'a>>,
+    /// What the vendor publishes as required for the operation.
+    pub required: Required,
+    /// Access that works with the cached token and is about to end; null when it is not.
+    pub early_warning: Option<Ending<'a>>,
     /// The verdict and its reason.
     #[serde(skip)]
     pub verdict: Verdict,
     /// When the last probe ended.
     #[serde(skip)]
     pub last_probe: Option<Timestamp>,
-}
-
-/// The answer that decided.
-#[derive(Debug, Serialize)]
-pub struct Answer<'a> {
-    /// The status code.
-    pub status: u16,
-    /// The error code of its body.
-    pub code: Option<&'a str>,
-    /// The message of its body.
-    pub message: Option<&'a str>,
-    /// The id that the vendor's support asks for.
-    pub correlation_id: Option<&'a str>,
-}
-
-/// What the answer says is missing.
-#[derive(Debug, Default, Serialize)]
-pub struct Missing<'a> {
-    /// How several permissions combine: `any` or `all`.
-    pub mode: Option<&'static str>,
-    /// Permissions in the grammar `domain:entity:action`.
-    pub permissions: &'a [String],
-    /// Scopes.
-    pub scopes: &'a [String],
-    /// Divisions in which the permission is missing.
-    pub divisions: Vec<Division<'a>>,
-}
-
-/// A division of a Genesys org.
-#[derive(Debug, Serialize)]
-pub struct Division<'a> {
-    /// Its id.
-    pub id: &'a str,
-    /// Its name, where known.
-    pub name: Option<&'a str>,
-}
-
-/// Who called.
-#[derive(Debug, Serialize)]
-pub struct Caller<'a> {
-    /// `machine`, `user` or `unknown`.
-    pub kind: &'static str,
-    /// The grant that minted the token.
-    pub grant: &'a str,
-    /// The OAuth client's id.
-    pub client_id: Option<&'a str>,
-    /// The OAuth client's name; null until it is asked for.
-    pub client_name: Option<&'a str>,
-    /// The org; null until it is asked for.
-    pub organization: Option<&'a str>,
-    /// The caller's roles; empty until they are asked for.
-    pub roles: &'a [String],
-}
-
-/// What may be told about a token.
-#[derive(Debug, Serialize)]
-pub struct Token<'a> {
-    /// Time since it was minted, at the time of reading.
-    pub age_seconds: u64,
-    /// When it expires by its own account.
-    pub expires_at: Option<Time>,
-    /// The scopes that the token endpoint named.
-    pub scopes: Option<&'a [String]>,
-}
-
-/// What was visible.
-#[derive(Debug, Default, Serialize)]
-pub struct Queues<'a> {
-    /// How many.
-    pub total: Option<u64>,
-    /// The first of them.
-    pub first: Option<Queue<'a>>,
-}
-
-/// One queue.
-#[derive(Debug, Serialize)]
-pub struct Queue<'a> {
-    /// Its id.
-    pub id: &'a str,
-    /// Its name.
-    pub name: &'a str,
-}
-
-/// Who does what, and how to check.
-#[derive(Debug, Serialize)]
-pub struct Remedy<'a> {
-    /// Who can act.
-    pub who: &'a str,
-    /// What they do, in order.
-    pub steps: &'a [String],
-    /// How long the change may take to show.
-    pub propagation: &'a str,
-    /// How to see that it worked.
-    pub verify: &'a str,
-}
-
-/// A cause that the evidence excludes.
-#[derive(Debug, Serialize)]
-pub struct RuledOut<'a> {
-    /// Its slug.
-    pub cause: &'static str,
-    /// What excludes it.
-    pub because: &'a str,
-}
-
-/// A question that the evidence leaves open.
-#[derive(Debug, Serialize)]
-pub struct OpenQuestion<'a> {
-    /// What would settle it.
-    pub question: &'a str,
-    /// Why it is not settled.
-    pub because: &'a str,
-}
-
-/// One exchange.
-#[derive(Debug, Serialize)]
-pub struct Line<'a> {
-    /// Why the call was made.
-    pub step: &'static str,
-    /// Method and URL.
-    pub request: &'a str,
-    /// The status code, if an answer came.
-    pub status: Option<u16>,
-    /// From the call to the last byte or the failure.
-    pub duration_ms: u64,
-    /// The id that the vendor's support asks for.
-    pub correlation_id: Option<&'a str>,
-    /// What the exchange says.
-    pub says: &'a str,
 }
 
 /// Everything that `snapshot` knows, or what it knows about the target `only`.
@@ -274,9 +158,11 @@ pub fn examined(
         examined_at: Some(Time(diagnosis.examined_at)),
         answer: diagnosis.answer.as_ref().map(answer),
         missing: missing(&diagnosis.missing),
-        identity: caller(&diagnosis.identity),
+        required: required(diagnosis.operation),
+        identity: caller(diagnosis),
         token: diagnosis.token.as_ref().map(|facts| token(facts, now)),
         queues: queues(&diagnosis.queues),
+        early_warning: diagnosis.early_warning.as_ref().map(ending),
         remedy: remedy(&diagnosis.remedy),
         ruled_out: diagnosis.ruled_out.iter().map(ruled_out).collect(),
         undetermined: diagnosis.undetermined.iter().map(open_question).collect(),
@@ -308,6 +194,7 @@ fn unexamined<'a>(
         examined_at: None,
         answer: None,
         missing: Missing::default(),
+        required: required(operation),
         identity: Caller {
             kind: target.identity.as_str(),
             grant: credential.map_or("unknown", |it| it.grant),
@@ -315,10 +202,11 @@ fn unexamined<'a>(
                 .and_then(|it: &std::sync::Arc<CredentialView>| it.client_id.as_deref()),
             client_name: None,
             organization: None,
-            roles: &[],
+            roles: Vec::new(),
         },
         token: None,
         queues: Queues::default(),
+        early_warning: None,
         remedy: None,
         ruled_out: Vec::new(),
         undetermined: Vec::new(),
@@ -339,93 +227,5 @@ impl Entry<'_> {
     #[must_use]
     pub fn verdict_status(&self) -> Status {
         self.verdict.status
-    }
-}
-
-fn answer(facts: &diagnosis::AnswerFacts) -> Answer<'_> {
-    Answer {
-        status: facts.status,
-        code: facts.code.as_deref(),
-        message: facts.message.as_deref(),
-        correlation_id: facts.correlation_id.as_deref(),
-    }
-}
-
-fn missing(missing: &diagnosis::Missing) -> Missing<'_> {
-    let divisions = missing.divisions.iter().map(|division| Division {
-        id: &division.id,
-        name: division.name.as_deref(),
-    });
-    Missing {
-        mode: missing.mode.map(crate::target::Mode::as_str),
-        permissions: &missing.permissions,
-        scopes: &missing.scopes,
-        divisions: divisions.collect(),
-    }
-}
-
-fn caller(identity: &Identity) -> Caller<'_> {
-    Caller {
-        kind: identity.kind.as_str(),
-        grant: identity.grant,
-        client_id: identity.client_id.as_deref(),
-        client_name: None,
-        organization: None,
-        roles: &[],
-    }
-}
-
-/// What may be told about a token at `now`.
-#[must_use]
-pub fn token(facts: &TokenFacts, now: Moment) -> Token<'_> {
-    Token {
-        age_seconds: now.since(facts.issued_at).as_secs(),
-        expires_at: facts.expires_at.map(Time),
-        scopes: facts.scopes.as_deref(),
-    }
-}
-
-fn queues(queues: &diagnosis::Queues) -> Queues<'_> {
-    Queues {
-        total: queues.total,
-        first: queues.first.as_ref().map(|queue| Queue {
-            id: &queue.id,
-            name: &queue.name,
-        }),
-    }
-}
-
-fn remedy(remedy: &diagnosis::Remedy) -> Option<Remedy<'_>> {
-    let nothing_to_do = remedy.who.is_empty() && remedy.steps.is_empty();
-    (!nothing_to_do).then_some(Remedy {
-        who: &remedy.who,
-        steps: &remedy.steps,
-        propagation: &remedy.propagation,
-        verify: &remedy.verify,
-    })
-}
-
-fn ruled_out(ruled_out: &diagnosis::RuledOut) -> RuledOut<'_> {
-    RuledOut {
-        cause: ruled_out.cause,
-        because: &ruled_out.because,
-    }
-}
-
-fn open_question(open: &diagnosis::OpenQuestion) -> OpenQuestion<'_> {
-    OpenQuestion {
-        question: &open.question,
-        because: &open.because,
-    }
-}
-
-fn line(line: &diagnosis::EvidenceLine) -> Line<'_> {
-    Line {
-        step: line.step,
-        request: &line.request,
-        status: line.status,
-        duration_ms: u64::try_from(line.duration.as_millis()).unwrap_or(u64::MAX),
-        correlation_id: line.correlation_id.as_deref(),
-        says: &line.says,
     }
 }

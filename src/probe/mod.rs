@@ -1,7 +1,10 @@
 //! One examination of one operation: the calls that are made, as evidence.
 //!
 //! Nothing is decided here but the next call: a 401 about the token gives one new token and one
-//! repetition. What the exchanges mean is for `diagnosis` to say.
+//! repetition, and which experiment comes next is for `diagnosis` to say, as is what the exchanges
+//! mean.
+
+mod experiment;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +16,9 @@ use crate::diagnosis::rejects_token;
 use crate::evidence::{Evidence, Exchange, MintFailure, Step, TokenEvidence};
 use crate::target::{Operation, Target};
 use crate::token::{NotRenewed, Token, Tokens};
-use crate::upstream::{Auth, Call, Upstream};
+use crate::upstream::{Auth, BODY_CAP_BYTES, Call, Upstream};
+
+pub use experiment::Examination;
 
 /// Longest wait for a token; an attempt to mint one is over before.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(25);
@@ -42,36 +47,41 @@ impl Prober {
     ///
     /// The exchange that minted a token is evidence where the token is first used: `seen` is the
     /// generation of the newest token that the caller has seen, and is brought up to date.
-    pub async fn examine(
+    pub async fn probe_once(
         &self,
         target: &Target,
         operation: &'static Operation,
         tokens: &Tokens,
         seen: &mut u64,
-    ) -> Evidence {
+    ) -> Probed {
         let mut evidence = Evidence::new(target, operation, self.clock.now());
+        let mut used = None;
         match self.token(tokens).await {
             Ok(token) => {
-                let calls = self.probe(target, operation, tokens, &token, seen);
-                (evidence.exchanges, evidence.token) = calls.await;
+                let (exchanges, token) = self.probe(target, operation, tokens, token, seen).await;
+                evidence.exchanges = exchanges;
+                evidence.token = TokenEvidence::Held(token.facts.clone());
+                used = Some(token);
             }
             Err(failure) => evidence.token = TokenEvidence::Unavailable(failure),
         }
         evidence.at = self.clock.now();
-        evidence
+        Probed {
+            evidence,
+            token: used,
+        }
     }
 
     async fn probe(
         &self,
         target: &Target,
-        operation: &'static Operation,
+        operation: &Operation,
         tokens: &Tokens,
-        token: &Token,
+        mut token: Arc<Token>,
         seen: &mut u64,
-    ) -> (Vec<Exchange>, TokenEvidence) {
-        let mut exchanges: Vec<Exchange> = first_use(token, seen).into_iter().collect();
-        let mut facts = token.facts.clone();
-        let first = self.call(Step::Probe, target, operation, token).await;
+    ) -> (Vec<Exchange>, Arc<Token>) {
+        let mut exchanges: Vec<Exchange> = first_use(&token, seen).into_iter().collect();
+        let first = self.call(Step::Probe, target, operation, &token).await;
         let rejected = first.answer().is_some_and(rejects_token);
         if first.answer().is_some() && !rejected {
             tokens.accepted(token.facts.generation);
@@ -82,13 +92,13 @@ impl Prober {
                 Ok(newer) => {
                     exchanges.extend(first_use(&newer, seen));
                     exchanges.push(self.call(Step::Retry, target, operation, &newer).await);
-                    facts = newer.facts.clone();
+                    token = newer;
                 }
                 Err(NotRenewed::Failed(failure)) => exchanges.extend(failure.exchange.clone()),
                 Err(NotRenewed::TooSoon(_) | NotRenewed::Given | NotRenewed::Stopping) => {}
             }
         }
-        (exchanges, TokenEvidence::Held(facts))
+        (exchanges, token)
     }
 
     async fn token(&self, tokens: &Tokens) -> Result<Arc<Token>, Arc<MintFailure>> {
@@ -108,18 +118,31 @@ impl Prober {
         operation: &Operation,
         token: &Token,
     ) -> Exchange {
+        let call = Call {
+            step,
+            url: target.probe_url(operation),
+            auth: Auth::Bearer(&token.value),
+            form: None,
+            timeout: target.timeout,
+            body_cap: BODY_CAP_BYTES,
+        };
+        self.send(call).await
+    }
+
+    async fn send(&self, call: Call<'_>) -> Exchange {
         // Only the call itself holds a permit: waiting for a token must not stop other targets.
         let _permit = self.calls.acquire().await;
-        self.upstream
-            .send(Call {
-                step,
-                url: target.probe_url(operation),
-                auth: Auth::Bearer(&token.value),
-                form: None,
-                timeout: target.timeout,
-            })
-            .await
+        self.upstream.send(call).await
     }
+}
+
+/// What a probe brought: evidence without experiments, and the token that its last call carried.
+#[derive(Debug)]
+pub struct Probed {
+    /// The evidence.
+    pub evidence: Evidence,
+    /// The token; none when no usable one could be had.
+    pub token: Option<Arc<Token>>,
 }
 
 /// The exchange that minted the token, if the caller sees the token for the first time.

@@ -1,0 +1,248 @@
+//! The rules about what the caller may do: permissions, divisions, the org, time, policies.
+
+use crate::evidence::ExperimentKind::{DivisionsPermitted, FreshToken, Permissions, SubjectsMe};
+
+use super::super::facts::{Facts, Held, PROPAGATION, Suspect};
+use super::super::{Cause, Confidence};
+use super::{
+    Conclusion, asked_about_rights, is_about_permissions, is_about_rights, missing_permission,
+};
+
+/// The answer names a division.
+pub(super) fn division_named(facts: &Facts<'_>) -> Option<Conclusion> {
+    if facts.refusal.cause != Cause::MissingDivisionPermission {
+        return None;
+    }
+    let suspect = facts.suspect();
+    let by = asked_about_rights(facts);
+    match (facts.held(&suspect), facts.held_where_asked(&suspect)) {
+        (Some(Held::Nowhere), _) | (_, Some(true)) => None,
+        (Some(_), Some(false)) => Some(
+            Conclusion::new(
+                Cause::MissingDivisionPermission,
+                Confidence::Proven,
+                "the permission is held in other divisions, and not in the one that the answer names",
+            )
+            .by(&by),
+        ),
+        _ => Some(Conclusion::new(
+            Cause::MissingDivisionPermission,
+            facts.refusal.confidence,
+            &facts.refusal.read_from,
+        )),
+    }
+}
+
+/// No role can carry what the org does not have.
+pub(super) fn not_in_org(facts: &Facts<'_>) -> Option<Conclusion> {
+    let suspect = facts.suspect();
+    if !is_about_rights(facts) || facts.in_org(&suspect) != Some(false) {
+        return None;
+    }
+    let conclude = |confidence, why: &str| {
+        Conclusion::new(Cause::PermissionNotInOrg, confidence, why).by(&[Permissions])
+    };
+    if facts.is_disputed() {
+        return Some(match facts.held(&facts.published()) {
+            Some(Held::Nowhere) => Conclusion {
+                published: true,
+                ..missing_permission(facts, Confidence::Possible)
+                    .because(
+                        "the answer names a permission that this org does not have, and the one that \
+                         the vendor publishes for the operation is held nowhere: messages are known \
+                         to name the wrong one",
+                    )
+                    .by(&[Permissions, DivisionsPermitted, SubjectsMe])
+            },
+            Some(Held::Somewhere) => conclude(
+                Confidence::Likely,
+                "the answer names a permission that this org does not have, and the one that the \
+                 vendor publishes for the operation is held",
+            ),
+            _ => conclude(
+                Confidence::Possible,
+                "the answer names a permission that this org does not have, but the vendor publishes \
+                 another one for the operation",
+            ),
+        });
+    }
+    let is_named = facts.named().is_some();
+    Some(if is_named {
+        conclude(
+            Confidence::Proven,
+            "the org's own list of permissions does not contain the one that the answer names",
+        )
+    } else {
+        conclude(
+            Confidence::Likely,
+            "the org's own list of permissions does not contain the one that the operation requires",
+        )
+    })
+}
+
+/// What the answer says is missing is missing.
+pub(super) fn permission_not_held(facts: &Facts<'_>) -> Option<Conclusion> {
+    if !is_about_rights(facts) {
+        return None;
+    }
+    let by = asked_about_rights(facts);
+    let held = facts.held(&facts.suspect());
+    if facts.is_disputed() {
+        return disputed(facts, held).map(|it| it.by(&by));
+    }
+    if held != Some(Held::Nowhere) {
+        return None;
+    }
+    let speaks_of_permissions = matches!(
+        facts.refusal.cause,
+        Cause::MissingPermission | Cause::MissingDivisionPermission
+    );
+    let (confidence, why) = if speaks_of_permissions {
+        let why = "the answer says so, and the platform shows that the permission is held in no \
+                   division";
+        (Confidence::Proven, why)
+    } else {
+        let why = "the answer does not name a permission, but the one that the operation requires is \
+                   held in no division, which explains the refusal";
+        // Without its sign it may not have been the platform that answered.
+        let confidence = if facts.by_platform {
+            Confidence::Likely
+        } else {
+            Confidence::Possible
+        };
+        (confidence, why)
+    };
+    Some(missing_permission(facts, confidence).because(why).by(&by))
+}
+
+/// The answer names another permission than the vendor publishes: whichever is not held is it.
+fn disputed(facts: &Facts<'_>, named: Option<Held>) -> Option<Conclusion> {
+    let published = facts.held(&facts.published());
+    let conclude = |confidence, why: &str| missing_permission(facts, confidence).because(why);
+    match (named, published) {
+        (Some(Held::Nowhere), Some(Held::Somewhere)) => Some(conclude(
+            Confidence::Likely,
+            "the permission that the answer names is not held; the vendor publishes another one for \
+             the operation, and that one is held",
+        )),
+        (Some(Held::Somewhere), Some(Held::Nowhere)) => Some(Conclusion {
+            published: true,
+            ..conclude(
+                Confidence::Likely,
+                "the permission that the answer names is held, and the one that the vendor publishes \
+                 for the operation is not: the message names the wrong one",
+            )
+        }),
+        (Some(Held::Nowhere), Some(Held::Nowhere)) => Some(conclude(
+            Confidence::Likely,
+            "neither the permission that the answer names nor the one that the vendor publishes for \
+             the operation is held; which of the two is asked for cannot be told",
+        )),
+        (Some(Held::Nowhere), None) | (None, Some(Held::Nowhere)) => Some(conclude(
+            Confidence::Possible,
+            "the answer names another permission than the vendor publishes for the operation, and \
+             only one of the two could be looked up: it is not held",
+        )),
+        _ => None,
+    }
+}
+
+/// Everything is there, and the call is refused: what is left is time, the token, or a policy.
+pub(super) fn held_and_refused(facts: &Facts<'_>) -> Option<Conclusion> {
+    let suspect = facts.suspect();
+    let held = facts.held(&suspect)?;
+    if held == Held::Nowhere || !is_about_permissions(facts) {
+        return None;
+    }
+    let by = asked_about_rights(facts);
+    let conclude =
+        |cause, confidence, why: &str| Some(Conclusion::new(cause, confidence, why).by(&by));
+    let age = facts.grant_age(&suspect);
+    let recent = age.is_some_and(|age| age < PROPAGATION);
+    if held == Held::Conditionally {
+        return conclude(
+            Cause::PolicyDenied,
+            Confidence::Likely,
+            "the caller's role carries the permission only under a condition, which this call does \
+             not seem to meet",
+        );
+    }
+    if held == Held::Disagreed && !recent {
+        return match facts.in_org(&suspect) {
+            None => conclude(
+                Cause::PermissionNotInOrg,
+                Confidence::Possible,
+                "a role of the caller carries the permission, but the platform says that it is held \
+                 nowhere, as where the org does not have it; the org's list could not be read",
+            ),
+            Some(_) => conclude(
+                Cause::Propagating,
+                Confidence::Possible,
+                "a role of the caller carries the permission, but the platform says that it is held \
+                 nowhere: one of the two is behind",
+            ),
+        };
+    }
+    if !facts.fresh_refused() {
+        return Some(token_or_time(facts, &suspect, recent).by(&by));
+    }
+    if recent {
+        return conclude(
+            Cause::Propagating,
+            Confidence::Likely,
+            "the role that carries the permission was granted less than five minutes before, and a \
+             fresh token is refused too: the change is on its way",
+        );
+    }
+    let with_fresh: Vec<_> = by.iter().copied().chain([FreshToken]).collect();
+    let (confidence, why) = if age.is_some() {
+        (
+            Confidence::Likely,
+            "the permission is held, its grant is older than five minutes, and a fresh token is \
+             refused too: what is left is an access policy, or a role that was edited just now",
+        )
+    } else {
+        (
+            Confidence::Possible,
+            "the permission is held and a fresh token is refused too; since when it is held could not \
+             be told, so that the change may still be on its way",
+        )
+    };
+    Some(Conclusion::new(Cause::PolicyDenied, confidence, why).by(&with_fresh))
+}
+
+/// The permission is held, but no fresh token could be tried: the token may be older than the
+/// grant, or the change may not have spread.
+fn token_or_time(facts: &Facts<'_>, suspect: &Suspect<'_>, recent: bool) -> Conclusion {
+    let granted_after_mint = match (facts.grant_age(suspect), facts.evidence.token_age()) {
+        (Some(grant), Some(token)) => Some(grant <= token),
+        _ => None,
+    };
+    let (cause, confidence, why) = match (recent, granted_after_mint) {
+        (true, Some(false)) => (
+            Cause::Propagating,
+            Confidence::Likely,
+            "the role that carries the permission was granted less than five minutes before, and the \
+             token is younger than that",
+        ),
+        (true, _) => (
+            Cause::Propagating,
+            Confidence::Possible,
+            "the role that carries the permission was granted less than five minutes before; whether \
+             a fresh token would be accepted could not be tried",
+        ),
+        (false, Some(true)) => (
+            Cause::StaleToken,
+            Confidence::Likely,
+            "the role that carries the permission was granted after the token was minted, and more \
+             than five minutes ago",
+        ),
+        (false, _) => (
+            Cause::StaleToken,
+            Confidence::Possible,
+            "the permission is held, and the refused token was minted before; whether a fresh one \
+             would be accepted could not be tried, and an access policy fits as well",
+        ),
+    };
+    Conclusion::new(cause, confidence, why)
+}

@@ -4,21 +4,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 
-use super::answer::{Granted, granted};
+use super::answer::{Granted, granted, refresh_token};
 use super::policy::{
     FLOOR, FORCED_PAUSE, FailureKind, Failures, invalidation_pause, never_send_margin, pause,
     refresh_after,
 };
-use super::secret::SecretSource;
+use super::request::request;
+use super::secret::Secrets;
 use super::{Attempt, Command, NotRenewed, Reply, Setup, State, Token, Tokens};
 use crate::clock::Moment;
 use crate::diagnosis::{Outcome, is_definitive, mint_outcome};
 use crate::evidence::{Exchange, MintFailure, Step, TokenFacts};
 use crate::schedule::clamp_retry_after;
 use crate::target::{Credential, Grant};
-use crate::upstream::{Auth, Call};
+use crate::upstream::Call;
 
 /// Longest time of one call to the token endpoint.
 const MINT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +37,7 @@ pub struct Minter {
     pub(super) state: watch::Sender<State>,
     /// Without a limit: whoever asks waits for the reply, and all who wait share one attempt.
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
-    pub(super) secret: SecretSource,
+    pub(super) secrets: Secrets,
     failures: Failures,
     generation: u64,
     /// The newest generation that the API did not reject.
@@ -47,6 +49,14 @@ pub struct Minter {
     last_attempt: Option<Moment>,
     last_invalidation: Option<Moment>,
     last_forced: Option<Moment>,
+}
+
+/// What came of one request to the token endpoint.
+struct Minted {
+    /// What it grants, or the exchange that grants nothing.
+    result: Result<(Exchange, Granted), Exchange>,
+    /// What takes the place of the refresh token, whether or not the rest is of use.
+    refresh_token: Option<SecretString>,
 }
 
 impl Minter {
@@ -66,7 +76,7 @@ impl Minter {
             accepted: Arc::clone(&accepted),
         };
         let minter = Self {
-            secret: SecretSource::new(&credential),
+            secrets: Secrets::new(&credential),
             credential,
             state,
             commands,
@@ -100,7 +110,7 @@ impl Minter {
     }
 
     async fn on_time(&mut self) {
-        if self.secret.reread().await || self.is_due(self.setup.clock.now()) {
+        if self.secrets.reread().await || self.is_due(self.setup.clock.now()) {
             self.attempt().await;
         }
     }
@@ -189,24 +199,27 @@ impl Minter {
             self.setup.clock.sleep_until(resume).await;
         }
         self.state.send_modify(|state| state.in_flight = true);
-        // The host's permit first: who waits for a slow host must not hold what others need.
-        let permits = Arc::clone(&self.setup.permits);
-        let _host = match permits.hosts.get(self.credential.login.authority()) {
-            Some(host) => Some(host.acquire().await),
-            None => None,
-        };
-        let _process = permits.process.acquire().await;
-        let began = self.setup.clock.now();
-        self.last_attempt = Some(began);
-        let minted = tokio::time::timeout(ATTEMPT_GUARD, self.mint()).await;
+        let (began, minted) = self.mint_with_permit().await;
         let ended = self.setup.clock.now();
         let result = match minted {
-            Ok(Ok((exchange, granted))) => {
+            Some(Minted {
+                result,
+                refresh_token,
+            }) => {
+                // Before the access token is seen by anybody: the old refresh token may be dead.
+                if let Some(next) = refresh_token {
+                    self.secrets.rotate(next).await;
+                }
+                result.map_err(Some)
+            }
+            None => Err(None),
+        };
+        let result = match result {
+            Ok((exchange, granted)) => {
                 self.accept(exchange, granted);
                 Ok(())
             }
-            Ok(Err(exchange)) => Err(self.fail(Some(exchange), ended)),
-            Err(_) => Err(self.fail(None, ended)),
+            Err(exchange) => Err(self.fail(exchange, ended)),
         };
         let attempt = Attempt {
             credential: self.credential.name.clone(),
@@ -218,30 +231,56 @@ impl Minter {
         self.answer_joined();
     }
 
-    /// One request to the token endpoint: what it grants, or the exchange that grants nothing.
-    async fn mint(&mut self) -> Result<(Exchange, Granted), Exchange> {
-        self.secret.reread().await;
-        let client_id = self.credential.grant.client_id().unwrap_or_default();
+    /// One request when it is its turn: when it began and, unless it hung, what came of it.
+    async fn mint_with_permit(&mut self) -> (Moment, Option<Minted>) {
+        // The host's permit first: who waits for a slow host must not hold what others need.
+        let permits = Arc::clone(&self.setup.permits);
+        let _host = match permits.hosts.get(self.credential.login.authority()) {
+            Some(host) => Some(host.acquire().await),
+            None => None,
+        };
+        let _process = permits.process.acquire().await;
+        let began = self.setup.clock.now();
+        self.last_attempt = Some(began);
+        // Files have deadlines of their own.
+        self.secrets.reread().await;
+        let minted = tokio::time::timeout(ATTEMPT_GUARD, self.mint()).await;
+        (began, minted.ok())
+    }
+
+    /// One request to the token endpoint.
+    async fn mint(&self) -> Minted {
+        let (auth, form) = request(&self.credential.grant, &self.secrets);
         let call = Call {
             step: Step::Token,
             url: self.credential.token_url(),
-            auth: Auth::Basic(client_id, self.secret.value()),
-            form: Some(&[("grant_type", "client_credentials")]),
+            auth,
+            form: Some(&form),
             timeout: MINT_TIMEOUT,
         };
         let (mut exchange, body) = self.setup.upstream.mint(call).await;
+        let is_success = |status| (200..300).contains(&status);
         if !exchange
             .answer()
-            .is_some_and(|answer| (200..300).contains(&answer.status))
+            .is_some_and(|answer| is_success(answer.status))
         {
-            return Err(exchange);
+            return Minted {
+                result: Err(exchange),
+                refresh_token: None,
+            };
         }
-        match granted(&body) {
+        let rotates = matches!(self.credential.grant, Grant::RefreshToken { .. });
+        let refresh_token = rotates.then(|| refresh_token(&body)).flatten();
+        let result = match granted(&body) {
             Ok(granted) => Ok((exchange, granted)),
             Err(flaw) => {
                 exchange.flaw = Some(flaw);
                 Err(exchange)
             }
+        };
+        Minted {
+            result,
+            refresh_token,
         }
     }
 

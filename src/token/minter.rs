@@ -199,22 +199,9 @@ impl Minter {
             self.setup.clock.sleep_until(resume).await;
         }
         self.state.send_modify(|state| state.in_flight = true);
-        let (began, minted) = self.mint_with_permit().await;
+        let (began, minted) = self.mint_in_turn().await;
         let ended = self.setup.clock.now();
         let result = match minted {
-            Some(Minted {
-                result,
-                refresh_token,
-            }) => {
-                // Before the access token is seen by anybody: the old refresh token may be dead.
-                if let Some(next) = refresh_token {
-                    self.secrets.rotate(next).await;
-                }
-                result.map_err(Some)
-            }
-            None => Err(None),
-        };
-        let result = match result {
             Ok((exchange, granted)) => {
                 self.accept(exchange, granted);
                 Ok(())
@@ -231,21 +218,32 @@ impl Minter {
         self.answer_joined();
     }
 
-    /// One request when it is its turn: when it began and, unless it hung, what came of it.
-    async fn mint_with_permit(&mut self) -> (Moment, Option<Minted>) {
+    /// One request when it is its turn: when it began, and what it grants; or the exchange that
+    /// grants nothing, if it came to one.
+    ///
+    /// A refresh token that was replaced is stored before anybody sees the access token: the old
+    /// one may be dead.
+    async fn mint_in_turn(&mut self) -> (Moment, Result<(Exchange, Granted), Option<Exchange>>) {
         // The host's permit first: who waits for a slow host must not hold what others need.
         let permits = Arc::clone(&self.setup.permits);
-        let _host = match permits.hosts.get(self.credential.login.authority()) {
+        let host = match permits.hosts.get(self.credential.login.authority()) {
             Some(host) => Some(host.acquire().await),
             None => None,
         };
-        let _process = permits.process.acquire().await;
+        let process = permits.process.acquire().await;
         let began = self.setup.clock.now();
         self.last_attempt = Some(began);
         // Files have deadlines of their own.
         self.secrets.reread().await;
         let minted = tokio::time::timeout(ATTEMPT_GUARD, self.mint()).await;
-        (began, minted.ok())
+        drop((host, process));
+        let Ok(minted) = minted else {
+            return (began, Err(None));
+        };
+        if let Some(next) = minted.refresh_token {
+            self.secrets.rotate(next).await;
+        }
+        (began, minted.result.map_err(Some))
     }
 
     /// One request to the token endpoint.

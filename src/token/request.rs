@@ -30,14 +30,12 @@ pub(super) fn request<'a>(grant: &'a Grant, secrets: &'a Secrets) -> (Auth<'a>, 
         Grant::Password { .. } => proof("password"),
         Grant::ClientCredentials { .. } | Grant::AccessToken { .. } => None,
     });
-    match secrets.client() {
-        Some(secret) => (Auth::Basic(client_id, secret), form),
-        // A public client says in the form who it is (RFC 6749 section 3.2.1).
-        None => {
-            form.push(Field::Plain("client_id", client_id));
-            (Auth::None, form)
-        }
+    if let Some(secret) = secrets.client() {
+        return (Auth::Basic(client_id, secret), form);
     }
+    // A public client says in the form who it is (RFC 6749 section 3.2.1).
+    form.push(Field::Plain("client_id", client_id));
+    (Auth::None, form)
 }
 
 #[cfg(test)]

@@ -85,9 +85,8 @@ impl<'a> Finder<'_, 'a> {
     )]
     fn for_user(&mut self, scope: &Scope) -> Option<Option<Wanted>> {
         let found = for_users(scope);
-        let (first, others) = match found.split_first() {
-            Some((first, others)) => (first, others),
-            None => return Some(None),
+        let Some((first, others)) = found.split_first() else {
+            return Some(None);
         };
         for (_, other) in others {
             let what = format!(

@@ -122,9 +122,9 @@ impl<'a> Resolver<'a> {
             self.check_rotation(&chain, &credential, file);
         }
         Some(Target {
-            credential,
             name,
             api,
+            credential,
             operations,
             expect,
             interval,

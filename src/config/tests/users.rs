@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::target::{Grant, IdentityKind, Secret, Target};
+use crate::target::{IdentityKind, Secret, Target};
 
 /// The name of the grant, the client's id and secret, and what speaks for the user.
 fn grant(target: &Target) -> [String; 4] {

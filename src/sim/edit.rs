@@ -277,7 +277,7 @@ impl Org {
         self.rules.token_requests_per_minute = per_minute;
     }
 
-    /// Sets whether each use of the refresh token replaces it; the old one is good for nothing then.
+    /// Sets whether the use of a refresh token replaces it; the old one is good for nothing then.
     pub fn rotate_refresh_tokens(&mut self, rotate: bool) {
         self.rules.rotates_refresh_tokens = rotate;
     }
@@ -299,7 +299,7 @@ impl Org {
         &self.refresh_token
     }
 
-    /// Sets whether the token endpoint takes a user's name and password, which the real one does not.
+    /// Sets whether the token endpoint takes a user's name and password; the real one does not.
     pub fn allow_password_grant(&mut self, allow: bool) {
         self.rules.offers_password_grant = allow;
     }

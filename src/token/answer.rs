@@ -5,9 +5,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use crate::config::{SecretKind, secret_can_be};
-
 use super::policy::{DEFAULT_LIFETIME, LONGEST_LIFETIME, SHORTEST_LIFETIME};
+use crate::config::{SecretKind, secret_can_be};
 
 /// Most scopes that are kept.
 const MOST_SCOPES: usize = 100;

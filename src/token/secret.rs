@@ -111,9 +111,9 @@ impl SecretSource {
         match tokio::time::timeout(FILE_TIMEOUT, read).await {
             Ok(Ok(Ok(secret))) => self.compare(secret).await,
             Ok(Ok(Err(error))) => {
-                let is_gone = matches!(&error, SecretFileError::Io(error) if error.kind() == io::ErrorKind::NotFound);
                 self.keep(&error.to_string());
-                if is_gone && self.unstored {
+                // Nobody is at work on a file that is gone.
+                if self.unstored && is_missing(&error) {
                     self.store().await;
                 }
                 false
@@ -150,7 +150,10 @@ impl SecretSource {
     fn keep(&mut self, why: &str) {
         let (credential, what) = (&self.credential, self.what);
         if !self.unreadable {
-            tracing::warn!(%credential, "the file of the {what} of {credential} {why}; the old one is kept");
+            tracing::warn!(
+                %credential,
+                "the file of the {what} of {credential} {why}; the old one is kept"
+            );
         }
         self.unreadable = true;
     }
@@ -221,4 +224,8 @@ impl SecretSource {
         }
         self.unstored = true;
     }
+}
+
+fn is_missing(error: &SecretFileError) -> bool {
+    matches!(error, SecretFileError::Io(error) if error.kind() == io::ErrorKind::NotFound)
 }

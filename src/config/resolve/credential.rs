@@ -124,7 +124,19 @@ impl<'a> Finder<'_, 'a> {
         } else {
             self.client().map(|(id, secret)| (id, Some(secret)))
         };
-        let (_, refresh_token) = self.secret(Wanted::RefreshToken)?;
+        let (token_at, refresh_token) = self.secret(Wanted::RefreshToken)?;
+        let id = self.chain.first("client_id");
+        if let Some((id_at, id)) = id
+            && let Some(other) = self.client_between(id.text()?, id_at, token_at)
+        {
+            let what = format!(
+                "has no refresh token of its own, and the inherited one belongs to {}",
+                quoted(other)
+            );
+            let fix = "set refresh_token_file beside it, or name one client only";
+            self.problems.error(&id.place, Complaint::new(what, fix));
+            return None;
+        }
         if let (Some(file), Some((_, setting))) = (
             &refresh_token.file,
             self.chain.first(Wanted::RefreshToken.file_key()),
@@ -236,7 +248,7 @@ impl<'a> Finder<'_, 'a> {
         Some((client_id, client_secret))
     }
 
-    /// Another client that the inherited secret belongs to.
+    /// Another client that an inherited secret or refresh token belongs to.
     fn client_between(&self, id: &str, id_at: usize, secret_at: usize) -> Option<&'a str> {
         (id_at + 1..=secret_at)
             .find_map(|at| self.chain.scope(at)?.get("client_id")?.text())

@@ -97,6 +97,18 @@ fn a_refresh_token_needs_no_secret_of_a_public_client() {
 }
 
 #[test]
+fn a_refresh_token_belongs_to_the_client_beside_it() {
+    let file = "[genesys]\nclient_id = \"portal\"\nrefresh_token_file = \"r\"\n\
+                [[targets]]\nname = \"a\"\ngrant = \"refresh_token\"\nclient_id = \"y\"\n";
+    let case = Case::bare_file(file).also("r", "t");
+    assert_eq!(
+        case.problem(),
+        "why403.toml:7: targets[0].client_id: has no refresh token of its own, and the inherited \
+         one belongs to \"portal\"; set refresh_token_file beside it, or name one client only"
+    );
+}
+
+#[test]
 fn missing_pieces_are_named_one_by_one() {
     let missing = |grant: &str| {
         Case::bare_file(format!("[[targets]]\nname = \"t\"\ngrant = \"{grant}\"\n")).problems()

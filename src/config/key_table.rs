@@ -69,6 +69,12 @@ const SECRET_ELSEWHERE: &str = "remove it (and renew it if the file was shared),
     secret into a file and write client_secret_file, or name a variable with client_secret_env";
 const TOKEN_ELSEWHERE: &str = "remove it (and renew it if the file was shared), then put the \
     token into a file and write access_token_file, or name a variable with access_token_env";
+const REFRESH_TOKEN_ELSEWHERE: &str = "remove it (and renew it if the file was shared), then put \
+    the token into a file of its own and write refresh_token_file";
+const ASSERTION_ELSEWHERE: &str =
+    "remove it, then put the assertion into a file and write assertion_file";
+const PASSWORD_ELSEWHERE: &str = "remove it (and change it if the file was shared), then put the \
+    password into a file and write password_file, or name a variable with password_env";
 const ADMIN_ELSEWHERE: &str =
     "remove it, then put the token into a file and write admin_token_file";
 
@@ -277,7 +283,8 @@ pub(super) static KEYS: &[Key] = &[
         "grant",
         Kind::Grant,
         "\"client_credentials\"",
-        "\"client_credentials\", or \"access_token\" for a token made elsewhere.\n\
+        "\"client_credentials\"; for users \"refresh_token\", \"saml2_bearer\" or \"password\" (which\n\
+         Genesys Cloud does not offer); or \"access_token\" for a token made elsewhere.\n\
          Without it, the keys below that are set decide.",
     ),
     optional(
@@ -292,7 +299,8 @@ pub(super) static KEYS: &[Key] = &[
         "client_secret_file",
         Kind::Path,
         "\"/run/secrets/genesys\"",
-        "The file with the client's secret. It is read again when it changes.",
+        "The file with the client's secret. It is read again when it changes. A public client\n\
+         (PKCE) has none, and needs none for grant = \"refresh_token\".",
     ),
     optional(
         GENESYS,
@@ -302,6 +310,53 @@ pub(super) static KEYS: &[Key] = &[
         "Or the name of the environment variable with the client's secret.",
     ),
     refused(GENESYS, "client_secret", SECRET_ELSEWHERE),
+    optional(
+        GENESYS,
+        "refresh_token_file",
+        Kind::Path,
+        "\"/var/lib/why403/refresh-token\"",
+        "The file with a refresh token, for grant = \"refresh_token\". When the token endpoint\n\
+         replaces the token, the file is replaced, so that its directory must be writable.",
+    ),
+    refused(GENESYS, "refresh_token", REFRESH_TOKEN_ELSEWHERE),
+    optional(
+        GENESYS,
+        "assertion_file",
+        Kind::Path,
+        "\"/run/secrets/genesys-assertion\"",
+        "The file with a SAML2 assertion, for grant = \"saml2_bearer\": base64 or base64url, in\n\
+         one line or many, or the XML itself. It is read again when it changes.",
+    ),
+    refused(GENESYS, "assertion", ASSERTION_ELSEWHERE),
+    optional(
+        GENESYS,
+        "organization_name",
+        Kind::Text,
+        "\"example\"",
+        "The short name of the org, which goes with the assertion.",
+    ),
+    optional(
+        GENESYS,
+        "username",
+        Kind::Text,
+        "\"ada@example.com\"",
+        "The name of the user, for grant = \"password\".",
+    ),
+    optional(
+        GENESYS,
+        "password_file",
+        Kind::Path,
+        "\"/run/secrets/genesys-password\"",
+        "The file with the user's password. It is read again when it changes.",
+    ),
+    optional(
+        GENESYS,
+        "password_env",
+        Kind::Variable,
+        "\"GENESYS_PASSWORD\"",
+        "Or the name of the environment variable with the user's password.",
+    ),
+    refused(GENESYS, "password", PASSWORD_ELSEWHERE),
     optional(
         GENESYS,
         "access_token_file",

@@ -9,7 +9,7 @@ use url::Url;
 use super::duration;
 use super::nearest::nearest;
 use super::problem::{Complaint, quoted};
-use super::secret;
+use super::secret::{self, SecretKind};
 use crate::target::{Name, OPERATIONS, Operation, REGIONS, Region};
 
 /// Longest text of any setting, in bytes.
@@ -111,7 +111,7 @@ impl Kind {
         }
         let fault = match self {
             _ if text.len() > MAX_TEXT => Some(("is too long", "shorten it")),
-            Self::ClientId => secret::flaw(text),
+            Self::ClientId => secret::flaw(text, SecretKind::Header),
             _ if text.is_empty() => Some(("is empty", "give it a value, or remove it")),
             _ => secret::form_flaw(text),
         };
@@ -277,19 +277,27 @@ fn region(text: &str) -> Result<(), Complaint> {
     ))
 }
 
-/// The grants that are understood now, and those whose names are known.
+/// The grants, as they are written.
 pub(super) const CLIENT_CREDENTIALS: &str = "client_credentials";
+pub(super) const REFRESH_TOKEN: &str = "refresh_token";
+pub(super) const SAML2_BEARER: &str = "saml2_bearer";
+pub(super) const PASSWORD: &str = "password";
 pub(super) const ACCESS_TOKEN: &str = "access_token";
-const LATER: &[&str] = &["refresh_token", "saml2_bearer", "password"];
+const GRANTS: &[&str] = &[
+    CLIENT_CREDENTIALS,
+    REFRESH_TOKEN,
+    SAML2_BEARER,
+    PASSWORD,
+    ACCESS_TOKEN,
+];
 
 fn grant(text: &str) -> Result<(), Complaint> {
-    let what = match text {
-        CLIENT_CREDENTIALS | ACCESS_TOKEN => return Ok(()),
-        later if LATER.contains(&later) => "is not supported yet",
-        _ => "is no grant",
-    };
-    let fix = format!("write \"{CLIENT_CREDENTIALS}\" or \"{ACCESS_TOKEN}\"");
-    Err(Complaint::new(format!("{} {what}", quoted(text)), fix))
+    if GRANTS.contains(&text) {
+        return Ok(());
+    }
+    let fix = format!("write one of \"{}\"", GRANTS.join("\", \""));
+    let what = format!("{} is no grant", quoted(text));
+    Err(Complaint::new(what, fix))
 }
 
 /// The complaint never shows the value: people put the secret itself here.

@@ -4,9 +4,10 @@
 //! the Genesys variables, flags), reports **every** problem at once, each with its place and what
 //! to do about it, and returns a [`Config`] in which nothing needs to be checked again.
 //!
-//! It reads files, but never the network, so that `check-config` is exactly this. The process
-//! environment comes in through [`Environment`] only. Secrets are read from files, variables and
-//! `gc` profiles; no problem and no `Debug` ever shows one.
+//! It reads files, but never the network, so that `check-config` is exactly this. Where a secret
+//! may have to be replaced later, it tries for a moment whether its directory can be written to.
+//! The process environment comes in through [`Environment`] only. Secrets are read from files,
+//! variables and `gc` profiles; no problem and no `Debug` ever shows one.
 
 mod default_toml;
 mod duration;
@@ -20,6 +21,7 @@ mod nearest;
 mod problem;
 mod profile;
 mod resolve;
+mod rotation;
 mod secret;
 mod settings;
 mod variables;
@@ -34,7 +36,8 @@ pub use default_toml::default_toml;
 pub use duration::format as format_duration;
 pub use environment::Environment;
 pub use problem::{Problem, Problems, Severity, Source};
-pub use secret::{SecretFileError, read_secret_file};
+pub use rotation::replace_secret_file;
+pub use secret::{SecretFileError, SecretKind, read_secret_file, secret_can_be};
 pub use settings::{
     Config, HealthPolicy, Level, Log, LogFormat, LogLevel, Network, Probe, Proxy, Server, TlsRoots,
 };

@@ -9,7 +9,7 @@ use super::file::{self, Lines};
 use super::keys::{self, GENESYS};
 use super::layer::{Literal, Scope};
 use super::problem::{Complaint, Place, Problems, quoted};
-use super::secret;
+use super::secret::{self, SecretKind};
 
 const MAX_BYTES: u64 = 1024 * 1024;
 
@@ -89,7 +89,7 @@ fn missing(path: &Path, name: &str, document: &DeTable<'_>) -> Complaint {
 
 fn set(scope: &mut Scope, ours: &str, place: Place, text: &str, problems: &mut Problems) {
     let mut literal = |place: Place| Literal {
-        value: problems.check(&place, secret::check(text)),
+        value: problems.check(&place, secret::check(text, SecretKind::Header)),
         place,
     };
     match ours {

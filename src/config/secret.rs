@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use thiserror::Error;
 
@@ -29,17 +31,29 @@ pub enum SecretFileError {
     Unusable(&'static str),
 }
 
+/// Where a secret goes, which decides what it may look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SecretKind {
+    /// Into a header: one line of visible ASCII.
+    Header,
+    /// Into a field of a form: one line of any text.
+    Field,
+    /// Into a field of a form, as base64: a SAML assertion, however its file writes it.
+    Assertion,
+}
+
 /// The largest secret file that is read.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// Reads a secret from a regular file of at most 64 KiB.
 ///
-/// One newline at the end is dropped, because editors and `echo` add it. This is also how a
-/// rotated secret is read again later, so it keeps no state.
+/// One newline at the end is dropped, because editors and `echo` add it. An assertion may be
+/// base64 of either alphabet, in one line or in many, or the XML itself, which is encoded as
+/// RFC 7522 asks for. This is also how a rotated secret is read again later, so it keeps no state.
 ///
 /// # Errors
 /// [`SecretFileError`] says what is wrong with the file, never what is in it.
-pub fn read_secret_file(path: &Path) -> Result<SecretString, SecretFileError> {
+pub fn read_secret_file(path: &Path, kind: SecretKind) -> Result<SecretString, SecretFileError> {
     let bytes = read_regular(path, MAX_SECRET_BYTES).map_err(|error| match error {
         ReadError::Io(error) => SecretFileError::Io(error),
         ReadError::NotRegular => SecretFileError::NotRegular,
@@ -52,22 +66,50 @@ pub fn read_secret_file(path: &Path) -> Result<SecretString, SecretFileError> {
             text.pop();
         }
     }
-    match flaw(&text) {
+    if kind == SecretKind::Assertion {
+        text = assertion(&text).map_err(SecretFileError::Unusable)?;
+    }
+    match flaw(&text, kind) {
         Some((what, _)) => Err(SecretFileError::Unusable(what)),
         None => Ok(SecretString::from(text)),
     }
 }
 
+/// The assertion in a file as it is sent: base64 on one line.
+fn assertion(text: &str) -> Result<String, &'static str> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    // White space around the document is no part of what is signed. A placeholder has no end tag.
+    if text.starts_with('<') && text.contains("</") {
+        return Ok(URL_SAFE_NO_PAD.encode(text));
+    }
+    if is_placeholder(text) {
+        return Ok(text.to_owned());
+    }
+    let joined: String = text.split_ascii_whitespace().collect();
+    let digits = joined.trim_end_matches('=');
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte);
+    if digits.bytes().all(known) && digits.len() % 4 != 1 && joined.len() - digits.len() <= 2 {
+        return Ok(joined);
+    }
+    Err("is neither base64 nor XML, as an assertion is")
+}
+
 /// Checks a secret that came from a variable or a profile; the complaint does not contain it.
-pub(super) fn check(text: &str) -> Result<SecretString, Complaint> {
-    match flaw(text) {
+pub(super) fn check(text: &str, kind: SecretKind) -> Result<SecretString, Complaint> {
+    match flaw(text, kind) {
         Some((what, fix)) => Err(Complaint::new(what, fix)),
         None => Ok(SecretString::from(text)),
     }
 }
 
+/// Whether `text` would be read as this very secret if it stood in a file.
+#[must_use]
+pub fn secret_can_be(text: &str, kind: SecretKind) -> bool {
+    text.len() as u64 <= MAX_SECRET_BYTES && flaw(text, kind).is_none()
+}
+
 /// What makes `text` impossible as a secret or a client's id, and what to do about it.
-pub(super) fn flaw(text: &str) -> Option<(&'static str, &'static str)> {
+pub(super) fn flaw(text: &str, kind: SecretKind) -> Option<(&'static str, &'static str)> {
     const AS_SHOWN: &str = "give it exactly as Genesys Cloud shows it";
     if text.is_empty() {
         return Some(("is empty", AS_SHOWN));
@@ -75,10 +117,12 @@ pub(super) fn flaw(text: &str) -> Option<(&'static str, &'static str)> {
     if is_placeholder(text) {
         return Some(("is a placeholder", "replace it by the real value"));
     }
+    if kind != SecretKind::Header {
+        return form_flaw(text);
+    }
     if text.to_ascii_lowercase().starts_with("bearer ") {
         return Some(("begins with the word Bearer", "give the token alone"));
     }
-    // Secrets go into headers: an id may hold other text, a secret may not.
     let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
     form_flaw(text).or((!visible).then_some((
         "contains a space or a character outside ASCII, which no header may carry",
@@ -192,10 +236,14 @@ mod tests {
     use super::*;
 
     fn read(bytes: &[u8]) -> Result<String, String> {
+        read_as(SecretKind::Header, bytes)
+    }
+
+    fn read_as(kind: SecretKind, bytes: &[u8]) -> Result<String, String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("secret");
         fs::write(&path, bytes).unwrap();
-        read_secret_file(&path)
+        read_secret_file(&path, kind)
             .map(|secret| secret.expose_secret().to_owned())
             .map_err(|error| error.to_string())
     }
@@ -230,6 +278,50 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_into_a_form_may_be_any_text_on_one_line() {
+        let field = |bytes: &[u8]| read_as(SecretKind::Field, bytes);
+        assert_eq!(
+            field("Bearer of s\u{fc}gar & \"\n".as_bytes()).unwrap(),
+            "Bearer of s\u{fc}gar & \""
+        );
+        for (bytes, why) in [
+            (&b""[..], "is empty"),
+            (b"a\nb", "control character"),
+            (b" a", "white space"),
+            (b"'a'", "quotation marks"),
+            (b"<password>", "placeholder"),
+        ] {
+            let error = field(bytes).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_assertion_is_read_however_its_file_writes_it() {
+        let assertion = |text: &str| read_as(SecretKind::Assertion, text.as_bytes());
+        assert_eq!(assertion("PGE+\r\nPC9hPg==\r\n\n").unwrap(), "PGE+PC9hPg==");
+        assert_eq!(assertion("PGE-PC9hPg").unwrap(), "PGE-PC9hPg");
+        let xml = "<saml:Assertion ID=\"a?>\">\u{fc}</saml:Assertion>";
+        let sent = assertion(&format!("\u{feff}\n{xml}\n\n")).unwrap();
+        assert_eq!(sent, URL_SAFE_NO_PAD.encode(xml));
+        let largest = "a".repeat(64 * 1024);
+        assert_eq!(assertion(&largest).unwrap(), largest);
+        for (text, why) in [
+            ("", "is empty"),
+            ("\n \n", "is empty"),
+            ("<assertion>", "placeholder"),
+            ("PGE%2BPC9hPg", "neither base64 nor XML"),
+            ("a.b.c", "neither base64 nor XML"),
+            ("ab=cd", "neither base64 nor XML"),
+            ("abcde", "neither base64 nor XML"),
+            (&"a".repeat(64 * 1024 + 1), "larger than 64 KiB"),
+        ] {
+            let error = assertion(text).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
     fn placeholders_are_known_in_many_spellings() {
         for text in [
             "changeme",
@@ -251,9 +343,10 @@ mod tests {
     #[test]
     fn a_directory_and_a_missing_file_are_told_apart() {
         let directory = tempfile::tempdir().unwrap();
-        let error = read_secret_file(directory.path()).unwrap_err();
+        let error = read_secret_file(directory.path(), SecretKind::Header).unwrap_err();
         assert_eq!(error.to_string(), "is not a regular file");
-        let error = read_secret_file(&directory.path().join("none")).unwrap_err();
+        let error =
+            read_secret_file(&directory.path().join("none"), SecretKind::Field).unwrap_err();
         assert!(error.to_string().starts_with("cannot be read: "), "{error}");
     }
 
@@ -264,7 +357,7 @@ mod tests {
         let path = directory.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&path).status();
         if made.is_ok_and(|status| status.success()) {
-            let error = read_secret_file(&path).unwrap_err();
+            let error = read_secret_file(&path, SecretKind::Header).unwrap_err();
             assert_eq!(error.to_string(), "is not a regular file");
         }
     }

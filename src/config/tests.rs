@@ -4,6 +4,7 @@ mod access;
 mod variable;
 mod document;
 mod secrets;
+mod users;
 mod values;
 
 use std::path::{Path, PathBuf};

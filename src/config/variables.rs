@@ -6,7 +6,7 @@ use super::kind::Kind;
 use super::layer::{Layer, Literal, Scope};
 use super::nearest::nearest;
 use super::problem::{Complaint, Place, Problems};
-use super::secret;
+use super::secret::{self, SecretKind};
 
 /// The names that Genesys developers already have in their environment: the key of `[genesys]`
 /// that each sets, and its spellings in the vendor's SDKs, Terraform provider and `gc` tool.
@@ -62,6 +62,9 @@ fn refused(key: &Key) -> Complaint {
     let fix = match key.name {
         CLIENT_SECRET => "use GENESYS_CLOUD_CLIENT_SECRET",
         ACCESS_TOKEN => "use GENESYSCLOUD_ACCESS_TOKEN",
+        "refresh_token" => "use WHY403__GENESYS__REFRESH_TOKEN_FILE",
+        "assertion" => "use WHY403__GENESYS__ASSERTION_FILE",
+        "password" => "use WHY403__GENESYS__PASSWORD_FILE",
         _ => "use WHY403__SERVER__ADMIN_TOKEN_FILE",
     };
     Complaint::new("is not read", fix)
@@ -122,7 +125,7 @@ pub(super) fn genesys(environment: &Environment, problems: &mut Problems) -> Lay
 
 fn set_genesys(scope: &mut Scope, key: &str, place: Place, value: &str, problems: &mut Problems) {
     let mut literal = |place: Place| Literal {
-        value: problems.check(&place, secret::check(value)),
+        value: problems.check(&place, secret::check(value, SecretKind::Header)),
         place,
     };
     match key {

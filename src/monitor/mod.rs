@@ -212,7 +212,11 @@ fn start_minters(
         let delay = Schedule::new(credential.name.as_str(), minute, 0.0).first(count);
         let (minter, handle) = Minter::new(Arc::clone(credential), setup.clone(), delay);
         tokens.insert(credential.name.clone(), handle);
-        supervise(tasks, "token", stop, minter.run());
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            minter.run(stop).await;
+            "token"
+        });
     }
     tokens
 }

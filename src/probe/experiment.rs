@@ -252,7 +252,7 @@ impl Examination<'_> {
     /// The same call without a token.
     async fn control(&self, evidence: &Evidence) -> (Vec<Exchange>, Result<Found, String>) {
         let step = Step::Experiment(ExperimentKind::WithoutToken);
-        let exchange = self.call(step, evidence, Auth::Nothing).await;
+        let exchange = self.call(step, evidence, Auth::None).await;
         let result = match &exchange.result {
             Ok(answer) if matches!(answer.status, 401 | 403) => Ok(Found::Control),
             Ok(answer) => Err(refused_in_words(answer)),

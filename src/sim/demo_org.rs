@@ -26,10 +26,14 @@ pub const DEMO_USER_TOKEN: &str = "demo-user-token";
 pub const DEMO_REFRESH_TOKEN: &str = "demo-refresh-token";
 /// SAML2 assertion for that user, for [`SAML_CLIENT_ID`] and the organisation name `why403-demo`.
 pub const DEMO_ASSERTION: &str = "demo-assertion";
-/// The user behind the three.
+/// Name of that user where the password grant is allowed.
+pub const DEMO_USERNAME: &str = "ada@example.com";
+/// Password of that user; worth nothing outside the simulator.
+pub const DEMO_PASSWORD: &str = "demo-password";
+/// The user behind them.
 pub(super) const DEMO_USER_ID: &str = "05e70000-0000-4000-8000-000000000001";
 /// The short name of the organisation in SAML2 requests.
-pub(super) const DEMO_ORG_NAME: &str = "why403-demo";
+pub const DEMO_ORG_NAME: &str = "why403-demo";
 /// Scopes of a user token unless a test says otherwise.
 pub(super) const USER_SCOPES: [&str; 3] = [
     "authorization:readonly",
@@ -97,7 +101,7 @@ pub(super) fn demo_org(wall: Wall) -> Org {
         users: vec![User {
             id: DEMO_USER_ID.to_owned(),
             name: "Ada Admin".to_owned(),
-            email: "ada@example.com".to_owned(),
+            email: DEMO_USERNAME.to_owned(),
         }],
         access: Access::default(),
         queues: Vec::new(),
@@ -105,6 +109,7 @@ pub(super) fn demo_org(wall: Wall) -> Org {
         products: ["collaborateFree", "engage3"].map(str::to_owned).to_vec(),
         rules: Rules::default(),
         tokens: Vec::new(),
+        refresh_token: DEMO_REFRESH_TOKEN.to_owned(),
         next_serial: 0,
         next_id: 0,
         token_window: Window::default(),

@@ -296,6 +296,33 @@ impl Org {
         self.rules.token_requests_per_minute = per_minute;
     }
 
+    /// Sets whether the use of a refresh token replaces it; the old one is good for nothing then.
+    pub fn rotate_refresh_tokens(&mut self, rotate: bool) {
+        self.rules.rotates_refresh_tokens = rotate;
+    }
+
+    /// Replaces the demo user's refresh token, as a new login would.
+    pub fn issue_refresh_token(&mut self, value: &str) {
+        value.clone_into(&mut self.refresh_token);
+    }
+
+    /// Replaces the demo user's refresh token after it was used.
+    pub(super) fn rotate_refresh_token(&mut self) {
+        let number = self.new_id("4e");
+        self.refresh_token = format!("demo-refresh-token-{number}");
+    }
+
+    /// The refresh token of the demo user that is good now.
+    #[must_use]
+    pub fn refresh_token(&self) -> &str {
+        &self.refresh_token
+    }
+
+    /// Sets whether the token endpoint takes a user's name and password; the real one does not.
+    pub fn allow_password_grant(&mut self, allow: bool) {
+        self.rules.offers_password_grant = allow;
+    }
+
     /// Sets whether user tokens are held to their scopes.
     pub fn enforce_scopes(&mut self, enforce: bool) {
         self.rules.enforces_scopes = enforce;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::answer::json_answer;
 use super::demo_org::{
-    DEMO_ASSERTION, DEMO_ORG_NAME, DEMO_REFRESH_TOKEN, DEMO_USER_ID, USER_SCOPES,
+    DEMO_ASSERTION, DEMO_ORG_NAME, DEMO_PASSWORD, DEMO_USER_ID, DEMO_USERNAME, USER_SCOPES,
 };
 use super::org::{Client, ClientState, GrantType, Org};
 use super::paging::{Query, value};
@@ -63,7 +63,7 @@ fn issue(org: &mut Org, headers: &HeaderMap, body: &[u8], now: Instant) -> Resul
         })?;
     }
     let form = form(headers, body)?;
-    let client = client(org, headers)?;
+    let client = client(org, headers, &form)?;
     let asked = value(&form, "grant_type").unwrap_or_default();
     let token = match asked {
         "" => {
@@ -79,13 +79,22 @@ fn issue(org: &mut Org, headers: &HeaderMap, body: &[u8], now: Instant) -> Resul
         }
         "refresh_token" => {
             allow(&client, GrantType::Code)?;
-            let good = value(&form, "refresh_token") == Some(DEMO_REFRESH_TOKEN);
-            user_token(org, &client, good, now)?
+            let good = value(&form, "refresh_token") == Some(&org.refresh_token);
+            let token = user_token(org, &client, good, now)?;
+            if org.rules.rotates_refresh_tokens {
+                org.rotate_refresh_token();
+            }
+            token
         }
         SAML2_BEARER => {
             allow(&client, GrantType::Saml2Bearer)?;
             let good = value(&form, "assertion") == Some(DEMO_ASSERTION)
                 && value(&form, "orgName") == Some(DEMO_ORG_NAME);
+            user_token(org, &client, good, now)?
+        }
+        "password" if org.rules.offers_password_grant => {
+            let good = value(&form, "username") == Some(DEMO_USERNAME)
+                && value(&form, "password") == Some(DEMO_PASSWORD);
             user_token(org, &client, good, now)?
         }
         _ => {
@@ -102,7 +111,7 @@ fn issue(org: &mut Org, headers: &HeaderMap, body: &[u8], now: Instant) -> Resul
         "expires_in": org.rules.expires_in,
     });
     if let (GrantType::Code, Some(granted)) = (client.grant_type, granted.as_object_mut()) {
-        granted.insert("refresh_token".to_owned(), json!(DEMO_REFRESH_TOKEN));
+        granted.insert("refresh_token".to_owned(), json!(org.refresh_token));
     }
     Ok(granted)
 }
@@ -126,8 +135,15 @@ fn form(headers: &HeaderMap, body: &[u8]) -> Result<Query, Refusal> {
     Ok(pairs)
 }
 
-/// The client that the Basic credentials belong to.
-fn client(org: &Org, headers: &HeaderMap) -> Result<Client, Refusal> {
+/// The client that the Basic credentials belong to, or a public one (PKCE) that the form names:
+/// one whose secret is empty.
+fn client(org: &Org, headers: &HeaderMap, form: &Query) -> Result<Client, Refusal> {
+    let named = value(form, "client_id").and_then(|id| org.client(id));
+    if let (None, Some(public)) = (headers.get(AUTHORIZATION), named)
+        && public.secret.is_empty()
+    {
+        return Ok(public.clone());
+    }
     let malformed = || {
         Refusal::new(
             400,

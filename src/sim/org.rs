@@ -36,6 +36,8 @@ pub struct Org {
     pub(super) products: Vec<String>,
     pub(super) rules: Rules,
     pub(super) tokens: Vec<Token>,
+    /// The refresh token of the demo user that is good now.
+    pub(super) refresh_token: String,
     pub(super) next_serial: u64,
     pub(super) next_id: u64,
     pub(super) token_window: Window,
@@ -60,6 +62,8 @@ pub(super) struct Rules {
     pub(super) requests_per_minute: Option<u32>,
     pub(super) reports_rate_limit: bool,
     pub(super) token_requests_per_minute: Option<u32>,
+    pub(super) rotates_refresh_tokens: bool,
+    pub(super) offers_password_grant: bool,
     pub(super) enforces_scopes: bool,
     pub(super) allowed_addresses: Option<Vec<IpAddr>>,
     pub(super) denied_by_policy: Vec<String>,
@@ -82,6 +86,8 @@ impl Default for Rules {
             requests_per_minute: Some(300),
             reports_rate_limit: false,
             token_requests_per_minute: None,
+            rotates_refresh_tokens: false,
+            offers_password_grant: false,
             enforces_scopes: true,
             allowed_addresses: None,
             denied_by_policy: Vec::new(),
@@ -347,6 +353,7 @@ impl Org {
     pub(super) fn adopt_tokens(&mut self, old: &mut Self, now: Instant) {
         let own = std::mem::replace(&mut self.tokens, std::mem::take(&mut old.tokens));
         self.next_serial = old.next_serial;
+        self.refresh_token = std::mem::take(&mut old.refresh_token);
         // Nobody could mint the token of the demo user again if a scenario had ended its life.
         self.tokens
             .retain(|token| own.iter().all(|fresh| fresh.value != token.value));

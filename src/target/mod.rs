@@ -9,7 +9,7 @@ mod operation;
 mod region;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ impl Target {
 
 /// What mints tokens: a login server, a grant, a client.
 ///
-/// Targets with the same login URL, grant, client and secret share one credential, because extra
+/// Targets with the same login URL, grant, client and secrets share one credential, because extra
 /// tokens can invalidate older ones.
 #[derive(Clone, Debug)]
 pub struct Credential {
@@ -100,6 +100,38 @@ pub enum Grant {
         /// The OAuth client's secret.
         client_secret: Secret,
     },
+    /// RFC 6749 section 6: a user logged in elsewhere, and the refresh token of that login keeps
+    /// the client going.
+    RefreshToken {
+        /// The OAuth client's id; not a secret.
+        client_id: String,
+        /// The OAuth client's secret; a public client (PKCE) has none.
+        client_secret: Option<Secret>,
+        /// The refresh token, from a file, because the token endpoint may replace it.
+        refresh_token: Secret,
+    },
+    /// RFC 7522: an identity provider vouches for a user.
+    Saml2Bearer {
+        /// The OAuth client's id; not a secret.
+        client_id: String,
+        /// The OAuth client's secret.
+        client_secret: Secret,
+        /// The short name of the org, which the platform asks for beside the assertion.
+        organization_name: String,
+        /// The SAML assertion as it is sent: base64 without line breaks.
+        assertion: Secret,
+    },
+    /// RFC 6749 section 4.3: a user's name and password. The vendor does not offer it.
+    Password {
+        /// The OAuth client's id; not a secret.
+        client_id: String,
+        /// The OAuth client's secret.
+        client_secret: Secret,
+        /// The user's name; not a secret.
+        username: String,
+        /// The user's password.
+        password: Secret,
+    },
     /// A token made elsewhere and handed to us; it cannot be refreshed.
     AccessToken {
         /// The bearer token.
@@ -113,6 +145,9 @@ impl Grant {
     pub fn name(&self) -> &'static str {
         match self {
             Self::ClientCredentials { .. } => "client_credentials",
+            Self::RefreshToken { .. } => "refresh_token",
+            Self::Saml2Bearer { .. } => "saml2_bearer",
+            Self::Password { .. } => "password",
             Self::AccessToken { .. } => "access_token",
         }
     }
@@ -122,6 +157,9 @@ impl Grant {
     pub fn identity(&self) -> IdentityKind {
         match self {
             Self::ClientCredentials { .. } => IdentityKind::Machine,
+            Self::RefreshToken { .. } | Self::Saml2Bearer { .. } | Self::Password { .. } => {
+                IdentityKind::User
+            }
             // A given token may belong to either; whoever hands one over most often copied it
             // from a user's session. Nothing may be concluded from this before `tokens/me`.
             Self::AccessToken { .. } => IdentityKind::Unknown,
@@ -132,8 +170,56 @@ impl Grant {
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         match self {
-            Self::ClientCredentials { client_id, .. } => Some(client_id),
+            Self::ClientCredentials { client_id, .. }
+            | Self::RefreshToken { client_id, .. }
+            | Self::Saml2Bearer { client_id, .. }
+            | Self::Password { client_id, .. } => Some(client_id),
             Self::AccessToken { .. } => None,
+        }
+    }
+
+    /// The OAuth client's secret, where the grant and the client have one.
+    #[must_use]
+    pub fn client_secret(&self) -> Option<&Secret> {
+        match self {
+            Self::ClientCredentials { client_secret, .. }
+            | Self::Saml2Bearer { client_secret, .. }
+            | Self::Password { client_secret, .. } => Some(client_secret),
+            Self::RefreshToken { client_secret, .. } => client_secret.as_ref(),
+            Self::AccessToken { .. } => None,
+        }
+    }
+
+    /// The user whose name and password are sent, or the org that is named beside an assertion.
+    #[must_use]
+    pub fn principal(&self) -> Option<&str> {
+        match self {
+            Self::Saml2Bearer {
+                organization_name, ..
+            } => Some(organization_name),
+            Self::Password { username, .. } => Some(username),
+            _ => None,
+        }
+    }
+
+    /// The file whose secret the token endpoint may replace.
+    #[must_use]
+    pub fn rotating_file(&self) -> Option<&Path> {
+        match self {
+            Self::RefreshToken { refresh_token, .. } => refresh_token.file.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What speaks for the caller beside the client: a token, an assertion or a password.
+    #[must_use]
+    pub fn proof(&self) -> Option<&Secret> {
+        match self {
+            Self::ClientCredentials { .. } => None,
+            Self::RefreshToken { refresh_token, .. } => Some(refresh_token),
+            Self::Saml2Bearer { assertion, .. } => Some(assertion),
+            Self::Password { password, .. } => Some(password),
+            Self::AccessToken { token } => Some(token),
         }
     }
 }

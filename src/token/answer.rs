@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::policy::{DEFAULT_LIFETIME, LONGEST_LIFETIME, SHORTEST_LIFETIME};
+use crate::config::{SecretKind, secret_can_be};
 
 /// Most scopes that are kept.
 const MOST_SCOPES: usize = 100;
@@ -58,6 +59,15 @@ pub(super) fn granted(body: &SecretString) -> Result<Granted, &'static str> {
         stated: lifetime.is_some(),
         scopes: scopes(&answer),
     })
+}
+
+/// The refresh token of a success, if there is one that can be stored and read again.
+///
+/// It counts also when the rest of the answer is of no use: the one before it may be dead by now.
+pub(super) fn refresh_token(body: &SecretString) -> Option<SecretString> {
+    let answer: Value = serde_json::from_str(body.expose_secret()).ok()?;
+    let token = answer.get("refresh_token")?.as_str()?;
+    secret_can_be(token, SecretKind::Field).then(|| SecretString::from(token))
 }
 
 /// Whether a token fits into a header: RFC 6750's `b64token` is a part of visible ASCII.
@@ -165,6 +175,35 @@ mod tests {
         );
         assert_eq!(scopes(r#"{"access_token":"t","scope":""}"#), None);
         assert_eq!(scopes(r#"{"access_token":"t","scope":7}"#), None);
+    }
+
+    #[test]
+    fn a_refresh_token_is_found_whatever_else_is_wrong() {
+        let token = |body: &str| {
+            let found = refresh_token(&SecretString::from(body));
+            found.map(|token| token.expose_secret().to_owned())
+        };
+        for body in [
+            r#"{"access_token":"t","refresh_token":"r"}"#,
+            r#"{"access_token":"t","expires_in":0,"refresh_token":"r"}"#,
+            r#"{"refresh_token":"r"}"#,
+        ] {
+            assert_eq!(token(body).as_deref(), Some("r"), "{body}");
+        }
+        for body in [
+            "",
+            "[]",
+            r#"{"access_token":"t"}"#,
+            r#"{"refresh_token":null}"#,
+            r#"{"refresh_token":""}"#,
+            r#"{"refresh_token":7}"#,
+            r#"{"refresh_token":"a\nb"}"#,
+            r#"{"refresh_token":" a"}"#,
+        ] {
+            assert_eq!(token(body), None, "{body}");
+        }
+        let long = format!(r#"{{"refresh_token":"{}"}}"#, "r".repeat(64 * 1024 + 1));
+        assert_eq!(token(&long), None);
     }
 
     proptest! {

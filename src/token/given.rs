@@ -37,7 +37,7 @@ impl Minter {
     }
 
     async fn adopt_replacement(&mut self) -> bool {
-        let replaced = self.secret.reread().await;
+        let replaced = self.secrets.reread().await;
         if replaced {
             self.publish_given();
         }
@@ -46,7 +46,9 @@ impl Minter {
 
     fn publish_given(&mut self) {
         let issued_at = self.setup.clock.now();
-        let value = self.secret.value().clone();
+        let Some(value) = self.secrets.proof().cloned() else {
+            return;
+        };
         self.state.send_modify(|state| {
             let before = state
                 .current

@@ -4,21 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
-use super::answer::{Granted, granted};
+use super::answer::{Granted, granted, refresh_token};
 use super::policy::{
     BESIDE_PAUSE, BESIDE_SHARED, FLOOR, FORCED_PAUSE, FailureKind, Failures, invalidation_pause,
     never_send_margin, pause, refresh_after,
 };
-use super::secret::SecretSource;
+use super::request::request;
+use super::secret::Secrets;
 use super::{Attempt, Command, NotRenewed, Reply, Setup, State, Token, Tokens};
 use crate::clock::Moment;
 use crate::diagnosis::{Outcome, is_definitive, mint_outcome};
 use crate::evidence::{Exchange, MintFailure, Step, TokenFacts};
 use crate::schedule::clamp_retry_after;
 use crate::target::{Credential, Grant};
-use crate::upstream::{Auth, BODY_CAP_BYTES, Call};
+use crate::upstream::{BODY_CAP_BYTES, Call};
 
 /// Longest time of one call to the token endpoint.
 const MINT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +38,7 @@ pub struct Minter {
     pub(super) state: watch::Sender<State>,
     /// Without a limit: whoever asks waits for the reply, and all who wait share one attempt.
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
-    pub(super) secret: SecretSource,
+    pub(super) secrets: Secrets,
     failures: Failures,
     generation: u64,
     /// The newest generation that the API did not reject.
@@ -50,6 +53,14 @@ pub struct Minter {
     /// The latest token that was minted beside the cached one, and when it is to be renewed.
     beside: Option<(Arc<Token>, Duration)>,
     last_beside: Option<Moment>,
+}
+
+/// What came of one request to the token endpoint.
+struct Minted {
+    /// What it grants, or the exchange that grants nothing.
+    result: Result<(Exchange, Granted), Exchange>,
+    /// What takes the place of the refresh token, whether or not the rest is of use.
+    refresh_token: Option<SecretString>,
 }
 
 impl Minter {
@@ -69,7 +80,7 @@ impl Minter {
             accepted: Arc::clone(&accepted),
         };
         let minter = Self {
-            secret: SecretSource::new(&credential),
+            secrets: Secrets::new(&credential),
             credential,
             state,
             commands,
@@ -88,16 +99,36 @@ impl Minter {
         (minter, tokens)
     }
 
-    /// Renews the token for ever; whoever runs it decides when it ends.
-    pub async fn run(mut self) {
-        if let Grant::AccessToken { .. } = self.credential.grant {
-            return self.keep_given().await;
+    /// Renews the token until `stop`.
+    ///
+    /// An attempt under way ends at once, unless its answer may hold the only refresh token that is
+    /// left: that one is waited for and stored.
+    pub async fn run(mut self, stop: CancellationToken) {
+        if let Grant::RefreshToken { .. } = self.credential.grant {
+            return self.keep_renewing(&stop).await;
         }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.keep() => {}
+        }
+    }
+
+    async fn keep(&mut self) {
+        match self.credential.grant {
+            Grant::AccessToken { .. } => self.keep_given().await,
+            // Whoever keeps this is cancelled from outside.
+            _ => self.keep_renewing(&CancellationToken::new()).await,
+        }
+    }
+
+    async fn keep_renewing(&mut self, stop: &CancellationToken) {
         loop {
             let now = self.setup.clock.now();
             let wake = self.due.min(now.elapsed.saturating_add(SLICE));
             tokio::select! {
                 biased;
+                () = stop.cancelled() => return,
                 Some(command) = self.commands.recv() => self.obey(command).await,
                 () = self.setup.clock.sleep_until(wake) => self.on_time().await,
             }
@@ -105,7 +136,7 @@ impl Minter {
     }
 
     async fn on_time(&mut self) {
-        if self.secret.reread().await || self.is_due(self.setup.clock.now()) {
+        if self.secrets.reread().await || self.is_due(self.setup.clock.now()) {
             self.attempt().await;
         }
     }
@@ -267,24 +298,11 @@ impl Minter {
             let resume = self.setup.clock.now().elapsed.saturating_add(wait);
             self.setup.clock.sleep_until(resume).await;
         }
-        // The host's permit first: who waits for a slow host must not hold what others need.
-        let permits = Arc::clone(&self.setup.permits);
-        let _host = match permits.hosts.get(self.credential.login.authority()) {
-            Some(host) => Some(host.acquire().await),
-            None => None,
-        };
-        let _process = permits.process.acquire().await;
-        let began = self.setup.clock.now();
-        self.last_attempt = Some(began);
-        let minted = tokio::time::timeout(ATTEMPT_GUARD, self.mint()).await;
+        let (began, minted) = self.mint_in_turn().await;
         Tried {
             began,
             ended: self.setup.clock.now(),
-            minted: match minted {
-                Ok(Ok(granted)) => Ok(granted),
-                Ok(Err(exchange)) => Err(Some(exchange)),
-                Err(_) => Err(None),
-            },
+            minted,
         }
     }
 
@@ -299,31 +317,68 @@ impl Minter {
         self.setup.attempts.send(attempt).unwrap_or_default();
     }
 
-    /// One request to the token endpoint: what it grants, or the exchange that grants nothing.
-    async fn mint(&mut self) -> Result<(Exchange, Granted), Exchange> {
-        self.secret.reread().await;
-        let client_id = self.credential.grant.client_id().unwrap_or_default();
+    /// One request when it is its turn: when it began, and what it grants; or the exchange that
+    /// grants nothing, if it came to one.
+    ///
+    /// A refresh token that was replaced is stored before anybody sees the access token: the old
+    /// one may be dead.
+    async fn mint_in_turn(&mut self) -> (Moment, Result<(Exchange, Granted), Option<Exchange>>) {
+        // The host's permit first: who waits for a slow host must not hold what others need.
+        let permits = Arc::clone(&self.setup.permits);
+        let host = match permits.hosts.get(self.credential.login.authority()) {
+            Some(host) => Some(host.acquire().await),
+            None => None,
+        };
+        let process = permits.process.acquire().await;
+        let began = self.setup.clock.now();
+        self.last_attempt = Some(began);
+        // Files have deadlines of their own.
+        self.secrets.reread().await;
+        let minted = tokio::time::timeout(ATTEMPT_GUARD, self.mint()).await;
+        drop((host, process));
+        let Ok(minted) = minted else {
+            return (began, Err(None));
+        };
+        if let Some(next) = minted.refresh_token {
+            self.secrets.rotate(next).await;
+        }
+        (began, minted.result.map_err(Some))
+    }
+
+    /// One request to the token endpoint.
+    async fn mint(&self) -> Minted {
+        let (auth, form) = request(&self.credential.grant, &self.secrets);
         let call = Call {
             step: Step::Token,
             url: self.credential.token_url(),
-            auth: Auth::Basic(client_id, self.secret.value()),
-            form: Some(&[("grant_type", "client_credentials")]),
+            auth,
+            form: Some(&form),
             timeout: MINT_TIMEOUT,
             body_cap: BODY_CAP_BYTES,
         };
         let (mut exchange, body) = self.setup.upstream.mint(call).await;
+        let is_success = |status| (200..300).contains(&status);
         if !exchange
             .answer()
-            .is_some_and(|answer| (200..300).contains(&answer.status))
+            .is_some_and(|answer| is_success(answer.status))
         {
-            return Err(exchange);
+            return Minted {
+                result: Err(exchange),
+                refresh_token: None,
+            };
         }
-        match granted(&body) {
+        let rotates = matches!(self.credential.grant, Grant::RefreshToken { .. });
+        let refresh_token = rotates.then(|| refresh_token(&body)).flatten();
+        let result = match granted(&body) {
             Ok(granted) => Ok((exchange, granted)),
             Err(flaw) => {
                 exchange.flaw = Some(flaw.to_owned());
                 Err(exchange)
             }
+        };
+        Minted {
+            result,
+            refresh_token,
         }
     }
 

@@ -9,6 +9,7 @@ mod answer;
 mod given;
 mod minter;
 mod policy;
+mod request;
 mod secret;
 
 use std::collections::HashMap;

@@ -1,76 +1,231 @@
-//! A credential's secret, read again when its file changes.
+//! A credential's secrets, read again when their files change; a rotated one is put into its file.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::config::read_secret_file;
+use crate::config::{SecretFileError, SecretKind, read_secret_file, replace_secret_file};
 use crate::target::{Credential, Grant, Name, Secret};
 
-/// Longest time to read a secret's file.
+/// Longest time to read or to replace a secret's file.
 const FILE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The secret as it was last read, and where to read it again.
+/// The secrets of one credential.
 #[derive(Debug)]
-pub(super) struct SecretSource {
-    credential: Name,
-    value: SecretString,
-    file: Option<PathBuf>,
-    /// Whether the latest try to read the file failed, which is told once.
-    unreadable: bool,
+pub(super) struct Secrets {
+    client: Option<SecretSource>,
+    proof: Option<SecretSource>,
 }
 
-impl SecretSource {
+impl Secrets {
     pub(super) fn new(credential: &Credential) -> Self {
-        let (Grant::ClientCredentials {
-            client_secret: Secret { value, file },
-            ..
-        }
-        | Grant::AccessToken {
-            token: Secret { value, file },
-        }) = &credential.grant;
-        Self {
+        let grant = &credential.grant;
+        let source = |what, kind, secret: &Secret| SecretSource {
             credential: credential.name.clone(),
-            value: value.clone(),
-            file: file.clone(),
+            what,
+            kind,
+            value: secret.value.clone(),
+            file: secret.file.clone(),
+            seen: secret.value.clone(),
             unreadable: false,
+            unstored: false,
+            writing: None,
+        };
+        let (what, kind) = match grant {
+            Grant::RefreshToken { .. } => ("refresh token", SecretKind::Field),
+            Grant::Saml2Bearer { .. } => ("assertion", SecretKind::Assertion),
+            Grant::Password { .. } => ("password", SecretKind::Field),
+            Grant::ClientCredentials { .. } | Grant::AccessToken { .. } => {
+                ("access token", SecretKind::Header)
+            }
+        };
+        Self {
+            client: grant
+                .client_secret()
+                .map(|secret| source("client secret", SecretKind::Header, secret)),
+            proof: grant.proof().map(|secret| source(what, kind, secret)),
         }
     }
 
-    pub(super) fn value(&self) -> &SecretString {
-        &self.value
+    /// The client's secret, where it has one.
+    pub(super) fn client(&self) -> Option<&SecretString> {
+        self.client.as_ref().map(|source| &source.value)
     }
 
-    /// Reads the file again; true when it holds another secret than before.
-    ///
-    /// A file that cannot be read for a moment, as while it is replaced, keeps the old secret.
+    /// What speaks for the caller beside the client, where the grant has something.
+    pub(super) fn proof(&self) -> Option<&SecretString> {
+        self.proof.as_ref().map(|source| &source.value)
+    }
+
+    /// Reads the files again; true when one holds another secret than before, and not by us.
     pub(super) async fn reread(&mut self) -> bool {
-        let Some(path) = self.file.clone() else {
-            return false;
-        };
-        let read = tokio::task::spawn_blocking(move || read_secret_file(&path));
-        let secret = match tokio::time::timeout(FILE_TIMEOUT, read).await {
-            Ok(Ok(Ok(secret))) => secret,
-            Ok(Ok(Err(error))) => return self.keep(&error.to_string()),
-            Ok(Err(_)) | Err(_) => return self.keep("cannot be read in time"),
-        };
-        self.unreadable = false;
-        let changed = secret.expose_secret() != self.value.expose_secret();
-        if changed {
-            let credential = &self.credential;
-            tracing::info!(%credential, "the secret of {credential} was replaced");
-            self.value = secret;
+        let mut changed = false;
+        for source in [&mut self.client, &mut self.proof].into_iter().flatten() {
+            changed |= source.reread().await;
         }
         changed
     }
 
-    fn keep(&mut self, why: &str) -> bool {
-        let credential = &self.credential;
+    /// Takes the secret that replaces the proof, and puts it into the file.
+    pub(super) async fn rotate(&mut self, next: SecretString) {
+        if let Some(source) = &mut self.proof {
+            source.rotate(next).await;
+        }
+    }
+}
+
+/// One secret as it was last read or received, and where it is kept.
+#[derive(Debug)]
+struct SecretSource {
+    credential: Name,
+    what: &'static str,
+    kind: SecretKind,
+    value: SecretString,
+    file: Option<PathBuf>,
+    /// What the file held when it was last read or written by us.
+    seen: SecretString,
+    /// Whether the latest try to read the file failed, which is told once.
+    unreadable: bool,
+    /// Whether the file lacks the value, because it could not be written; told once, too.
+    unstored: bool,
+    /// The write that is under way.
+    writing: Option<JoinHandle<(SecretString, io::Result<()>)>>,
+}
+
+impl SecretSource {
+    /// Reads the file again; true when somebody else put another secret into it.
+    ///
+    /// A file that cannot be read for a moment, as while it is replaced, keeps the old secret.
+    async fn reread(&mut self) -> bool {
+        let Some(path) = self.file.clone() else {
+            return false;
+        };
+        if !self.has_written().await {
+            return false;
+        }
+        let kind = self.kind;
+        let read = spawn_blocking(move || read_secret_file(&path, kind));
+        match tokio::time::timeout(FILE_TIMEOUT, read).await {
+            Ok(Ok(Ok(secret))) => self.compare(secret).await,
+            Ok(Ok(Err(error))) => {
+                self.keep(&error.to_string());
+                // Nobody is at work on a file that is gone.
+                if self.unstored && is_missing(&error) {
+                    self.store().await;
+                }
+                false
+            }
+            Ok(Err(_)) | Err(_) => {
+                self.keep("cannot be read in time");
+                false
+            }
+        }
+    }
+
+    /// Compares what the file holds now with what it held before.
+    async fn compare(&mut self, secret: SecretString) -> bool {
+        self.unreadable = false;
+        let is = |other: &SecretString| secret.expose_secret() == other.expose_secret();
+        if is(&self.value) {
+            self.seen = secret;
+            self.stored();
+            return false;
+        }
+        if is(&self.seen) {
+            // The file is as it was, and ours is newer.
+            self.store().await;
+            return false;
+        }
+        let (credential, what) = (&self.credential, self.what);
+        tracing::info!(%credential, "the {what} of {credential} was replaced");
+        self.seen = secret.clone();
+        self.value = secret;
+        self.unstored = false;
+        true
+    }
+
+    fn keep(&mut self, why: &str) {
+        let (credential, what) = (&self.credential, self.what);
         if !self.unreadable {
-            tracing::warn!(%credential, "the secret's file of {credential} {why}; the old one is kept");
+            tracing::warn!(
+                %credential,
+                "the file of the {what} of {credential} {why}; the old one is kept"
+            );
         }
         self.unreadable = true;
-        false
     }
+
+    async fn rotate(&mut self, next: SecretString) {
+        if next.expose_secret() != self.value.expose_secret() {
+            self.value = next;
+            self.store().await;
+        }
+    }
+
+    /// Puts the value into the file; what cannot be written is kept, and tried again later.
+    async fn store(&mut self) {
+        let Some(path) = self.file.clone() else {
+            return;
+        };
+        // Two writes at a time could end in the wrong order.
+        if self.has_written().await {
+            let secret = self.value.clone();
+            self.writing = Some(spawn_blocking(move || {
+                let written = replace_secret_file(&path, &secret);
+                (secret, written)
+            }));
+            self.has_written().await;
+        }
+    }
+
+    /// Waits for the write that is under way, if any; false when it does not end in time.
+    async fn has_written(&mut self) -> bool {
+        let Some(writing) = &mut self.writing else {
+            return true;
+        };
+        let Ok(ended) = tokio::time::timeout(FILE_TIMEOUT, writing).await else {
+            self.not_stored("it takes too long");
+            return false;
+        };
+        self.writing = None;
+        match ended {
+            Ok((secret, Ok(()))) => {
+                let is_latest = secret.expose_secret() == self.value.expose_secret();
+                self.seen = secret;
+                if is_latest {
+                    self.stored();
+                }
+            }
+            Ok((_, Err(error))) => self.not_stored(&error.to_string()),
+            Err(_) => self.not_stored("the write ended early"),
+        }
+        true
+    }
+
+    fn stored(&mut self) {
+        let (credential, what) = (&self.credential, self.what);
+        if self.unstored {
+            tracing::info!(%credential, "the new {what} of {credential} is in its file now");
+        }
+        self.unstored = false;
+    }
+
+    fn not_stored(&mut self, why: &str) {
+        let (credential, what) = (&self.credential, self.what);
+        if !self.unstored {
+            tracing::error!(
+                %credential,
+                "the new {what} of {credential} cannot be put into its file: {why}; it is kept in \
+                 memory and tried again, and is lost if why403 ends before"
+            );
+        }
+        self.unstored = true;
+    }
+}
+
+fn is_missing(error: &SecretFileError) -> bool {
+    matches!(error, SecretFileError::Io(error) if error.kind() == io::ErrorKind::NotFound)
 }

@@ -89,8 +89,27 @@ pub enum Auth<'a> {
     Bearer(&'a SecretString),
     /// RFC 7617: the OAuth client's id and secret, RFC 6749 section 2.3.1.
     Basic(&'a str, &'a SecretString),
-    /// Not at all.
-    Nothing,
+    /// By nothing but what the form says, as a public client does (RFC 6749 section 3.2.1), or not
+    /// at all.
+    None,
+}
+
+/// One field of a form.
+#[derive(Clone, Copy, Debug)]
+pub enum Field<'a> {
+    /// A name and a value that may be told.
+    Plain(&'a str, &'a str),
+    /// A name and a value that may not.
+    Secret(&'a str, &'a SecretString),
+}
+
+impl<'a> Field<'a> {
+    fn pair(self) -> (&'a str, &'a str) {
+        match self {
+            Self::Plain(name, value) => (name, value),
+            Self::Secret(name, value) => (name, value.expose_secret()),
+        }
+    }
 }
 
 /// One call to make.
@@ -103,7 +122,7 @@ pub struct Call<'a> {
     /// How it authenticates.
     pub auth: Auth<'a>,
     /// The form to POST; a GET when there is none.
-    pub form: Option<&'a [(&'a str, &'a str)]>,
+    pub form: Option<&'a [Field<'a>]>,
     /// Longest time from the call to the last byte.
     pub timeout: Duration,
     /// Most bytes of the body that are read, usually [`BODY_CAP_BYTES`].
@@ -174,7 +193,7 @@ impl Upstream {
     /// Makes a call; the body in the exchange is scrubbed, the one beside it is as it came.
     async fn exchange(&self, call: Call<'_>) -> (Exchange, String) {
         let timeline = Timeline::start(&self.clock);
-        let scrubber = Scrubber::new(call.auth);
+        let scrubber = Scrubber::new(call.auth, call.form.unwrap_or_default());
         let method = if call.form.is_some() {
             Method::POST
         } else {
@@ -222,10 +241,13 @@ impl Upstream {
         let builder = match call.auth {
             Auth::Bearer(token) => builder.bearer_auth(token.expose_secret()),
             Auth::Basic(id, secret) => builder.basic_auth(id, Some(secret.expose_secret())),
-            Auth::Nothing => builder,
+            Auth::None => builder,
         };
         let builder = match call.form {
-            Some(form) => builder.form(form),
+            Some(form) => {
+                let pairs: Vec<_> = form.iter().map(|field| field.pair()).collect();
+                builder.form(&pairs)
+            }
             None => builder,
         };
         builder.build().map_err(|error| Fault {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use secrecy::ExposeSecret;
 use url::form_urlencoded::byte_serialize;
 
-use super::Auth;
+use super::{Auth, Field};
 
 const REDACTED: &str = "[redacted]";
 
@@ -19,7 +19,7 @@ pub(super) struct Scrubber {
 }
 
 impl Scrubber {
-    pub(super) fn new(auth: Auth<'_>) -> Self {
+    pub(super) fn new(auth: Auth<'_>, form: &[Field<'_>]) -> Self {
         let mut needles = Vec::new();
         match auth {
             Auth::Bearer(token) => add(token.expose_secret(), &mut needles),
@@ -28,7 +28,12 @@ impl Scrubber {
                 add(secret, &mut needles);
                 add(&format!("{id}:{secret}"), &mut needles);
             }
-            Auth::Nothing => {}
+            Auth::None => {}
+        }
+        for field in form {
+            if let Field::Secret(_, secret) = field {
+                add(secret.expose_secret(), &mut needles);
+            }
         }
         // Longest first, so that no needle leaves the tail of another behind.
         needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -78,9 +83,34 @@ fn add(secret: &str, needles: &mut Vec<String>) {
         let in_url = in_form.replace('+', "%20").replace("%7E", "~");
         let in_json = form.replace('\\', "\\\\").replace('"', "\\\"");
         needles.extend([lower_hex(&in_form), lower_hex(&in_url), in_form, in_url]);
-        // Some writers of JSON escape slashes, too.
-        needles.extend([in_json.replace('/', "\\/"), in_json, form]);
+        // Some writers of JSON escape slashes, too, and what is not ASCII.
+        let slashes = in_json.replace('/', "\\/");
+        needles.extend([ascii_json(&in_json), ascii_json(&slashes), slashes]);
+        needles.extend([in_page(&form), in_json, form]);
     }
+}
+
+/// A JSON text whose characters outside ASCII are escaped.
+fn ascii_json(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii() {
+            escaped.push(character);
+        } else {
+            let mut units = [0; 2];
+            let units = character.encode_utf16(&mut units).iter();
+            escaped.extend(units.map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    escaped
+}
+
+/// A text as an HTML page shows it.
+fn in_page(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 /// `%2F` as `%2f`.
@@ -117,7 +147,7 @@ mod tests {
         let secret = SecretString::from("s3cr3t/+\"~~~~ value");
         let pair = STANDARD.encode("client:s3cr3t/+\"~~~~ value");
         assert!(pair.contains('+'), "{pair} is the same in a URL");
-        let scrubber = Scrubber::new(Auth::Basic("client", &secret));
+        let scrubber = Scrubber::new(Auth::Basic("client", &secret), &[]);
         for echo in [
             secret.expose_secret().to_owned(),
             STANDARD.encode(secret.expose_secret()),
@@ -138,9 +168,30 @@ mod tests {
     }
 
     #[test]
+    fn the_secrets_of_a_form_are_removed_and_its_other_fields_are_kept() {
+        let password = SecretString::from("pä\"ss & wörd/1");
+        let form = [
+            Field::Plain("username", "ada@example.com"),
+            Field::Secret("password", &password),
+        ];
+        let scrubber = Scrubber::new(Auth::None, &form);
+        for echo in [
+            password.expose_secret(),
+            "p\u{e4}\\\"ss & w\u{f6}rd\\/1",
+            "p\\u00e4\\\"ss & w\\u00f6rd/1",
+            "p%C3%A4%22ss+%26+w%C3%B6rd%2F1",
+            "p%c3%a4%22ss%20%26%20w%c3%b6rd%2f1",
+            "p\u{e4}&quot;ss &amp; w\u{f6}rd/1",
+        ] {
+            let text = format!("ada@example.com sent {echo}.");
+            assert_eq!(scrubber.scrub(&text), "ada@example.com sent [redacted].");
+        }
+    }
+
+    #[test]
     fn a_secret_that_was_cut_is_removed_as_far_as_it_goes() {
         let secret = SecretString::from("tökens3cr3t");
-        let scrubber = Scrubber::new(Auth::Bearer(&secret));
+        let scrubber = Scrubber::new(Auth::Bearer(&secret), &[]);
         assert_eq!(scrubber.scrub_cut("see tökens3cr"), "see [redacted]");
         assert_eq!(scrubber.scrub_cut("see tökens3cr3t"), "see [redacted]");
         assert_eq!(scrubber.scrub_cut("see tök"), "see [redacted]");

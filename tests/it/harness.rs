@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use why403::app::{App, StopSignal};
 use why403::clock::Clock;
 use why403::config::{self, Config, Environment, Sources};
@@ -365,7 +366,7 @@ impl Mint {
         };
         let (minter, tokens) = Minter::new(Arc::clone(&target.credential), setup, Duration::ZERO);
         let mut task = JoinSet::new();
-        task.spawn(minter.run());
+        task.spawn(minter.run(CancellationToken::new()));
         Self {
             tokens,
             clock,

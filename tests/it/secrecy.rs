@@ -5,6 +5,7 @@
 //! whole, encoded and in pieces.
 
 mod echo;
+mod grants;
 mod search;
 
 use std::fmt::Write as _;

@@ -3,7 +3,9 @@
 //! The tests `k1_…` to `k18_…` are named after the bugs that other clients had in this place.
 
 mod attempts;
+mod grants;
 mod life;
+mod rotation;
 mod sharing;
 mod secret;
 mod answers;

@@ -3,8 +3,10 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 
+use crate::config::kind;
 use crate::config::layer::{Literal, Scope, Setting};
 use crate::config::problem::Place;
+use crate::config::secret::SecretKind;
 
 /// The scopes of one target: its own table and profile, then what all targets share.
 #[derive(Debug)]
@@ -45,25 +47,79 @@ impl Given<'_> {
     }
 }
 
-/// The secrets that a credential can need.
+/// The secrets that a credential can need. Each but the client's own belongs to one grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     ClientSecret,
+    RefreshToken,
+    Assertion,
+    Password,
     AccessToken,
 }
 
 impl Wanted {
+    /// What speaks for a user beside a client.
+    pub(super) const FOR_USERS: [Self; 3] = [Self::RefreshToken, Self::Assertion, Self::Password];
+
+    /// The secret that makes a grant what it is.
+    pub(super) fn of_grant(name: &str) -> Self {
+        match name {
+            kind::REFRESH_TOKEN => Self::RefreshToken,
+            kind::SAML2_BEARER => Self::Assertion,
+            kind::PASSWORD => Self::Password,
+            kind::ACCESS_TOKEN => Self::AccessToken,
+            _ => Self::ClientSecret,
+        }
+    }
+
+    /// What it is, for people.
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Self::ClientSecret => "the secret of the OAuth client",
+            Self::RefreshToken => "a refresh token",
+            Self::Assertion => "a SAML assertion",
+            Self::Password => "the password of the user",
+            Self::AccessToken => "an access token",
+        }
+    }
+
     pub(super) fn file_key(self) -> &'static str {
         match self {
             Self::ClientSecret => "client_secret_file",
+            Self::RefreshToken => "refresh_token_file",
+            Self::Assertion => "assertion_file",
+            Self::Password => "password_file",
             Self::AccessToken => "access_token_file",
         }
     }
 
-    pub(super) fn variable_key(self) -> &'static str {
+    /// A refresh token is replaced and an assertion is long: neither fits into a variable.
+    pub(super) fn variable_key(self) -> Option<&'static str> {
         match self {
-            Self::ClientSecret => "client_secret_env",
-            Self::AccessToken => "access_token_env",
+            Self::ClientSecret => Some("client_secret_env"),
+            Self::Password => Some("password_env"),
+            Self::AccessToken => Some("access_token_env"),
+            Self::RefreshToken | Self::Assertion => None,
+        }
+    }
+
+    /// The variable that most people would set.
+    pub(super) fn variable(self) -> &'static str {
+        match self {
+            Self::ClientSecret => "GENESYS_CLOUD_CLIENT_SECRET",
+            Self::RefreshToken => "WHY403__GENESYS__REFRESH_TOKEN_FILE",
+            Self::Assertion => "WHY403__GENESYS__ASSERTION_FILE",
+            Self::Password => "WHY403__GENESYS__PASSWORD_FILE",
+            Self::AccessToken => "GENESYSCLOUD_ACCESS_TOKEN",
+        }
+    }
+
+    /// Where it goes.
+    pub(super) fn kind(self) -> SecretKind {
+        match self {
+            Self::ClientSecret | Self::AccessToken => SecretKind::Header,
+            Self::RefreshToken | Self::Password => SecretKind::Field,
+            Self::Assertion => SecretKind::Assertion,
         }
     }
 
@@ -72,9 +128,11 @@ impl Wanted {
         let literal = match self {
             Self::ClientSecret => &scope.client_secret,
             Self::AccessToken => &scope.access_token,
+            Self::RefreshToken | Self::Assertion | Self::Password => &None,
         };
         let file = scope.get(self.file_key()).map(Given::File);
-        let variable = scope.get(self.variable_key()).map(Given::Variable);
+        let variable = self.variable_key().and_then(|key| scope.get(key));
+        let variable = variable.map(Given::Variable);
         let literal = literal.as_ref().map(Given::Literal);
         [literal, file, variable].into_iter().flatten().collect()
     }

@@ -7,13 +7,16 @@ use secrecy::SecretString;
 
 use crate::config::environment::Environment;
 use crate::config::problem::{Complaint, Place, Problems, Source, quoted};
-use crate::config::secret::{self, ReadError, read_regular, read_secret_file};
+use crate::config::rotation;
+use crate::config::secret::{self, ReadError, SecretKind, read_regular, read_secret_file};
 
 /// Reads files, each secret once however many targets name it.
 #[derive(Debug)]
 pub(super) struct Files<'a> {
     environment: &'a Environment,
-    secrets: HashMap<PathBuf, Result<SecretString, String>>,
+    secrets: HashMap<(PathBuf, SecretKind), Result<SecretString, String>>,
+    /// Why a file could not be replaced; none where it could.
+    fixed: HashMap<PathBuf, Option<String>>,
 }
 
 impl<'a> Files<'a> {
@@ -21,6 +24,7 @@ impl<'a> Files<'a> {
         Self {
             environment,
             secrets: HashMap::new(),
+            fixed: HashMap::new(),
         }
     }
 
@@ -52,12 +56,13 @@ impl<'a> Files<'a> {
         &mut self,
         place: &Place,
         path: &Path,
+        kind: SecretKind,
         problems: &mut Problems,
     ) -> Option<SecretString> {
         let read = self
             .secrets
-            .entry(path.to_owned())
-            .or_insert_with(|| read_secret_file(path).map_err(|error| error.to_string()));
+            .entry((path.to_owned(), kind))
+            .or_insert_with(|| read_secret_file(path, kind).map_err(|error| error.to_string()));
         match read {
             Ok(secret) => {
                 if secret::is_world_readable(path) {
@@ -74,6 +79,29 @@ impl<'a> Files<'a> {
                 problems.error(place, Complaint::new(what, fix));
                 None
             }
+        }
+    }
+
+    /// Warns of a file that cannot be replaced, although the secret in it may be.
+    pub(super) fn check_replaceable(
+        &mut self,
+        place: &Place,
+        path: &Path,
+        problems: &mut Problems,
+    ) {
+        let why = self.fixed.entry(path.to_owned()).or_insert_with(|| {
+            rotation::can_be_replaced(path)
+                .err()
+                .map(|error| error.to_string())
+        });
+        if let Some(why) = why {
+            let what = format!(
+                "the directory of {} cannot be written to ({why}), so that a token that replaces \
+                 this one is lost when why403 ends",
+                name_of(path)
+            );
+            let fix = "let why403 write there; in Kubernetes that is a volume, not a Secret";
+            problems.warning(place, Complaint::new(what, fix));
         }
     }
 }

@@ -15,6 +15,7 @@ use self::files::Files;
 use super::environment::Environment;
 use super::layer::{self, Layer, Scope, Setting};
 use super::problem::{Complaint, Place, Problems};
+use super::secret::SecretKind;
 use super::settings::{Config, HealthPolicy, Log, Probe, Server};
 use crate::target::Secret;
 use secrecy::ExposeSecret;
@@ -122,7 +123,7 @@ fn admin_token(
 ) -> Option<Secret> {
     let setting = input.setting("server.admin_token_file")?;
     let path = files.path(&setting.place, setting.text()?, problems)?;
-    let value = files.secret(&setting.place, &path, problems)?;
+    let value = files.secret(&setting.place, &path, SecretKind::Header, problems)?;
     if value.expose_secret().chars().count() < MIN_ADMIN_TOKEN {
         let what = format!("the token in it is shorter than {MIN_ADMIN_TOKEN} characters");
         let fix = "make a longer one, for example with `openssl rand -hex 32`";

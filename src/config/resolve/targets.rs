@@ -1,7 +1,7 @@
 //! The targets, each from its own table and from what all share.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ const DEFAULT_NAME: &str = "default";
 /// The profiles that have been read, by file and name; `None` for those that cannot be.
 pub(super) type Profiles = HashMap<(PathBuf, String), Option<Scope>>;
 
-/// What makes two credentials the same: login URL, grant, client, and the secret's digest.
+/// What makes two credentials the same: login URL, grant, client, and the digest of the rest.
 type Fingerprint = (Url, &'static str, Option<String>, [u8; 32]);
 
 /// Makes targets; what several of them share is read and reported once.
@@ -49,6 +49,8 @@ pub(super) struct Found {
     used: Used,
     names: HashMap<Name, Place>,
     credentials: HashMap<Fingerprint, Arc<Credential>>,
+    /// The files in which refresh tokens are replaced, and whose they are.
+    rotating: HashMap<PathBuf, Arc<Credential>>,
 }
 
 /// Reads every profile that some target uses.
@@ -113,11 +115,16 @@ impl<'a> Resolver<'a> {
         let operations = operations(&chain, &self.found.used);
         let expect = expect(&chain, &self.found.used);
         let (interval, timeout) = self.times(own);
-        let (name, (api, login)) = (name?, servers?);
+        let (name, (api, login), grant) = (name?, servers?, grant?);
+        let file = grant.rotating_file().map(Path::to_owned);
+        let credential = self.credential(&name, login, grant);
+        if let Some(file) = file {
+            self.check_rotation(&chain, &credential, file);
+        }
         Some(Target {
-            credential: self.credential(&name, login, grant?),
             name,
             api,
+            credential,
             operations,
             expect,
             interval,
@@ -178,15 +185,11 @@ impl<'a> Resolver<'a> {
 
     /// The credential of a grant, shared with every earlier target that has the same one.
     fn credential(&mut self, name: &Name, login: Url, grant: Grant) -> Arc<Credential> {
-        let secret = match &grant {
-            Grant::ClientCredentials { client_secret, .. } => client_secret,
-            Grant::AccessToken { token } => token,
-        };
         let fingerprint = (
             login.clone(),
             grant.name(),
             grant.client_id().map(str::to_owned),
-            Sha256::digest(secret.value.expose_secret()).into(),
+            digest(&grant),
         );
         let credential = self.found.credentials.entry(fingerprint);
         let make = || {
@@ -197,6 +200,33 @@ impl<'a> Resolver<'a> {
             })
         };
         Arc::clone(credential.or_insert_with(make))
+    }
+
+    /// A refresh token that is replaced stands in one file, and a file serves one credential.
+    fn check_rotation(&mut self, chain: &Chain<'_>, credential: &Arc<Credential>, file: PathBuf) {
+        let Some((_, setting)) = chain.first("refresh_token_file") else {
+            return;
+        };
+        if credential.grant.rotating_file() != Some(&file) {
+            let what = format!(
+                "holds the same token as the file of {}, and only that one is kept up to date",
+                credential.name
+            );
+            let complaint = Complaint::new(what, "name the same file in both places");
+            self.problems.warning(&setting.place, complaint);
+            return;
+        }
+        let owner = self.found.rotating.entry(file);
+        let owner = owner.or_insert_with(|| Arc::clone(credential));
+        if !Arc::ptr_eq(owner, credential) {
+            let what = format!(
+                "names the file of {}, which has another client or server: they would take the \
+                 token from each other",
+                owner.name
+            );
+            let complaint = Complaint::new(what, "give each client a refresh token and a file");
+            self.problems.error(&setting.place, complaint);
+        }
     }
 
     /// Interval and timeout: the target's own, or those of `[probe]`.
@@ -244,6 +274,20 @@ impl<'a> Resolver<'a> {
             }
         }
     }
+}
+
+/// Stands for the secrets of a grant, and for whom they speak.
+fn digest(grant: &Grant) -> [u8; 32] {
+    let secrets = [grant.client_secret(), grant.proof()];
+    let secrets = secrets.map(|it| it.map(|it| it.value.expose_secret()));
+    let mut digest = Sha256::new();
+    for part in secrets.into_iter().chain([grant.principal()]) {
+        // With its length, so that no two lists of parts look alike.
+        let length = part.map_or(u64::MAX, |part| part.len() as u64);
+        digest.update(length.to_be_bytes());
+        digest.update(part.unwrap_or_default());
+    }
+    digest.finalize().into()
 }
 
 /// The operations of the strongest scope that lists some; there is always the default.

@@ -48,6 +48,13 @@ fn no_problem_shows_a_secret_whatever_key_it_was_put_into() {
         "access_token_file",
         "access_token_env",
         "password",
+        "password_file",
+        "password_env",
+        "refresh_token",
+        "refresh_token_file",
+        "refresh_token_env",
+        "assertion",
+        "assertion_file",
         "expect.client_secret",
     ];
     let urls = ["base_url", "login_url", "region"];
@@ -65,6 +72,8 @@ fn no_problem_shows_a_secret_whatever_key_it_was_put_into() {
         for header in ["[genesys]", "[[targets]]\nname = \"a\""] {
             let grant = if line.starts_with("access") {
                 "grant = \"access_token\"\n"
+            } else if line.starts_with("password") {
+                "grant = \"password\"\nusername = \"ada\"\n"
             } else {
                 ""
             };
@@ -82,6 +91,9 @@ fn no_problem_shows_a_secret_whatever_key_it_was_put_into() {
             format!("https://{CANARY}@gw.example"),
         ),
         ("WHY403__GENESYS__CLIENT_SECRET", CANARY.to_owned()),
+        ("WHY403__GENESYS__PASSWORD", CANARY.to_owned()),
+        ("WHY403__GENESYS__REFRESH_TOKEN", CANARY.to_owned()),
+        ("WHY403__GENESYS__ASSERTION", CANARY.to_owned()),
         ("WHY403__NETWORK__PROXY", format!("u:{CANARY}@proxy")),
     ] {
         let problems = load(&Case::environment([(name, value.as_str())]).sources).unwrap_err();

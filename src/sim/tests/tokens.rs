@@ -89,6 +89,52 @@ async fn the_token_endpoint_refuses_in_its_own_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refresh_token_rotates_when_told_and_a_public_client_needs_no_secret() {
+    let bench = Bench::start().await;
+    bench.simulator.with(|org| {
+        org.rotate_refresh_tokens(true);
+        org.add_client("public", "");
+        org.set_client_grant("public", GrantType::Code);
+    });
+    let refresh = |token: &str| format!("grant_type=refresh_token&refresh_token={token}");
+    let first = refresh("demo-refresh-token");
+    let granted = bench
+        .login(PORTAL_CLIENT_ID, DEMO_CLIENT_SECRET, &first)
+        .await
+        .json();
+    let next = granted["refresh_token"].as_str().unwrap();
+    assert_ne!(next, "demo-refresh-token");
+    let used = bench
+        .login(PORTAL_CLIENT_ID, DEMO_CLIENT_SECRET, &first)
+        .await;
+    assert_eq!(used.json()["error"], "invalid_grant");
+    let form = |id: &str| format!("{}&client_id={id}", refresh(next));
+    let head = "content-type: application/x-www-form-urlencoded\r\n";
+    for (id, status) in [(PORTAL_CLIENT_ID, 400), ("public", 200)] {
+        let reply = bench.send("POST", "/oauth/token", head, &form(id)).await;
+        assert_eq!(reply.status, status, "{id}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_is_taken_only_when_told() {
+    let bench = Bench::start().await;
+    let form = |password: &str| {
+        format!("grant_type=password&username=ada%40example.com&password={password}")
+    };
+    let error = async |form: String| {
+        let reply = bench.login(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, &form).await;
+        reply.json()["error"].as_str().map(str::to_owned)
+    };
+    let refused = error(form("demo-password")).await;
+    assert_eq!(refused.as_deref(), Some("unsupported_grant_type"));
+    bench.simulator.with(|org| org.allow_password_grant(true));
+    assert_eq!(error(form("demo-password")).await, None);
+    let wrong = error(form("wrong")).await;
+    assert_eq!(wrong.as_deref(), Some("invalid_grant"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn tokens_expire_die_and_are_missed() {
     let bench = Bench::start().await;
     assert_eq!(

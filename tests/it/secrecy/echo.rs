@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use super::search::{ACCESS_TOKEN, CLIENT_SECRET, leak};
+use super::search::{ACCESS_TOKEN, CLIENT_SECRET, NEXT_TOKEN, leak};
 use crate::process::{ask, bind, runtime};
 
 /// How the platform answers.
@@ -130,16 +130,25 @@ fn echo(headers: &HeaderMap, form: &str) -> String {
     let percent =
         |text: &str| -> String { url::form_urlencoded::byte_serialize(text.as_bytes()).collect() };
     let mut echo = format!("you sent {given} meaning {decoded} that is {secret} with {form}");
-    for encoded in [
-        STANDARD.encode(secret),
-        URL_SAFE_NO_PAD.encode(secret),
-        percent(secret),
-        percent(given),
-    ] {
-        write!(echo, " or {encoded}").unwrap();
+    let fields = url::form_urlencoded::parse(form.as_bytes());
+    let fields = fields.filter(|(name, _)| SECRET_FIELDS.contains(&name.as_ref()));
+    let fields: Vec<String> = fields.map(|(_, value)| value.into_owned()).collect();
+    for secret in fields.iter().map(String::as_str).chain([secret]) {
+        for encoded in [
+            secret.to_owned(),
+            STANDARD.encode(secret),
+            URL_SAFE_NO_PAD.encode(secret),
+            percent(secret),
+        ] {
+            write!(echo, " or {encoded}").unwrap();
+        }
     }
+    write!(echo, " or {}", percent(given)).unwrap();
     echo
 }
+
+/// The fields of a form that hold secrets.
+const SECRET_FIELDS: [&str; 3] = ["refresh_token", "assertion", "password"];
 
 async fn answer(State((mode, seen)): State<(Mode, Seen)>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
@@ -148,7 +157,7 @@ async fn answer(State((mode, seen)): State<(Mode, Seen)>, request: Request) -> R
     let echo = echo(&parts.headers, &form);
     seen.lock().unwrap().push_str(&echo);
     let (status, kind, body) = if parts.uri.path() == "/oauth/token" {
-        token(mode, &echo)
+        token(mode, &echo, form.contains("refresh_token="))
     } else {
         api(mode, &echo)
     };
@@ -178,7 +187,7 @@ const JSON: &str = "application/json";
 const TEXT: &str = "text/plain";
 const HTML: &str = "text/html";
 
-fn token(mode: Mode, echo: &str) -> (u16, &'static str, String) {
+fn token(mode: Mode, echo: &str, rotates: bool) -> (u16, &'static str, String) {
     let refusal = json!({"error": "invalid_client", "description": echo,
         "error_description": echo, "message": echo});
     match mode {
@@ -186,8 +195,11 @@ fn token(mode: Mode, echo: &str) -> (u16, &'static str, String) {
         Mode::ClientRejectedText => (401, TEXT, echo.to_owned()),
         Mode::TokenUnreadable => (200, TEXT, format!("{echo} token {ACCESS_TOKEN}")),
         _ => {
-            let granted = json!({"access_token": ACCESS_TOKEN, "token_type": "bearer",
+            let mut granted = json!({"access_token": ACCESS_TOKEN, "token_type": "bearer",
                 "expires_in": 86_399, "debug": echo});
+            if rotates {
+                granted["refresh_token"] = NEXT_TOKEN.into();
+            }
             (200, JSON, granted.to_string())
         }
     }

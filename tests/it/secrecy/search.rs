@@ -10,7 +10,22 @@ pub(crate) const ADMIN_TOKEN: &str = "cnryAdmin~4uQ9wXe2Zr7TyKb1NvMc6LpJhGfDsA8o
 /// What somebody presents who does not know the admin token; perhaps it opens another door.
 pub(crate) const WRONG_TOKEN: &str = "cnryWrong-q2W8eR4tY6uI0oP1aS3dF5gH7jK9lZxC";
 
-pub(crate) const CANARIES: &[&str] = &[CLIENT_SECRET, ACCESS_TOKEN, ADMIN_TOKEN, WRONG_TOKEN];
+pub(crate) const REFRESH_TOKEN: &str = "cnryRfrsh/7Gk+Vd2~Xo9????Lq4ZtNs6Hy1WbJc8MaP5eU3i";
+/// What the platform gives out instead of it.
+pub(crate) const NEXT_TOKEN: &str = "cnryNext.Rt5-Yw8_Qx2Kf6Jz9DmVb3GnHs7LcAe4TpUo1Wi";
+pub(crate) const ASSERTION: &str = "cnryAsrt/9Fh+T3vQbY6/zK1+LmXw8RcGd5NsEj2UoPi7Ha4";
+pub(crate) const PASSWORD: &str = "cnryPass&4Km\"Zs<8>Bv%2FXw~~~~Ht6?Ld9'Qe+Uj1";
+
+pub(crate) const CANARIES: &[&str] = &[
+    CLIENT_SECRET,
+    ACCESS_TOKEN,
+    ADMIN_TOKEN,
+    WRONG_TOKEN,
+    REFRESH_TOKEN,
+    NEXT_TOKEN,
+    ASSERTION,
+    PASSWORD,
+];
 
 /// Shortest piece of a secret that counts.
 const PIECE: usize = 8;

@@ -50,15 +50,16 @@ async fn every_grant_gets_tokens_that_work() {
         (target(PORTAL_CLIENT_ID, &password), "password"),
     ] {
         let platform = Platform::start().await;
-        platform
-            .simulator
-            .with(|org| org.allow_password_grant(true));
+        platform.simulator.with(|org| {
+            org.allow_password_grant(true);
+            org.set_expires_in(3_600);
+        });
         let service = platform.watched(&toml).await;
         let snapshot = service.first_round().await;
         assert_eq!(outcome(&snapshot), Outcome::Ok, "{grant}");
         assert_eq!(snapshot.credentials[0].grant, grant);
         // And so does the next one.
-        pass(2 * DAY).await;
+        pass(seconds(2 * 3_600)).await;
         let snapshot = service.next_probe().await;
         assert_eq!(outcome(&snapshot), Outcome::Ok, "{grant}");
         assert!((2..=4).contains(&platform.mints()), "{grant}");

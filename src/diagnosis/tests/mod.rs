@@ -1,3 +1,9 @@
+mod build;
+mod experiments;
+mod loss;
+mod properties;
+mod rights;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -6,7 +12,9 @@ use url::Url;
 
 use super::*;
 use crate::clock::Moment;
-use crate::evidence::{Answer, Exchange, Phases, Step, TokenFacts};
+use crate::evidence::{
+    Answer, Exchange, Experiment, ExperimentKind, Found, Phases, Step, TokenFacts,
+};
 use crate::target::{Credential, Expect, Grant, Name, Operation, Secret, Target};
 
 const GUID: &str = "0b5d3a4e-1f2a-4c3b-9d8e-7f6a5b4c3d2e";

@@ -1,0 +1,235 @@
+//! What a good answer hides: deleted queues, lost divisions, orgs without queues.
+
+use std::sync::Arc;
+
+use super::build::*;
+use super::*;
+use crate::evidence::{Permitted, Standing};
+use Confidence::{Likely, Proven};
+
+/// An answer that shows so many queues, after a time when it showed `before` in `divisions`.
+fn shows(total: u64, before: Option<(u64, &[&str])>) -> Evidence {
+    let body = format!(r#"{{"total":{total},"entities":[]}}"#);
+    let mut evidence = evidence(machine(), 200, API, &body, 3_600);
+    evidence.before = before.map(|(queues, divisions)| {
+        Arc::new(Standing {
+            at: Timestamp::UNIX_EPOCH - jiff::SignedDuration::from_secs(30),
+            queues: Some(queues),
+            divisions: Some(Permitted {
+                permission: VIEW.to_owned(),
+                all: divisions == ["*"],
+                total: divisions.len() as u64,
+                divisions: divisions
+                    .iter()
+                    .map(|id| named(id, &format!("Name of {id}")))
+                    .collect(),
+            }),
+            ..Standing::default()
+        })
+    });
+    evidence
+}
+
+#[track_caller]
+fn check_loss(
+    evidence: Evidence,
+    experiments: Vec<Experiment>,
+    cause: &str,
+    confidence: Confidence,
+    says: &str,
+) -> Diagnosis {
+    let (found, sure, diagnosis) = told(evidence, experiments);
+    assert_eq!((found, sure), (cause, confidence), "{}", diagnosis.summary);
+    assert!(diagnosis.summary.contains(says), "{}", diagnosis.summary);
+    diagnosis
+}
+
+#[test]
+fn a_lost_division_is_named() {
+    let before = Some((12, ["a", "b"].as_slice()));
+    let diagnosis = check_loss(
+        shows(8, before),
+        vec![permitted(VIEW, &["a"])],
+        "queues_missing",
+        Proven,
+        "Name of b",
+    );
+    assert_eq!(diagnosis.missing.divisions.len(), 1);
+    assert_eq!(
+        diagnosis.missing.divisions[0].name.as_deref(),
+        Some("Name of b")
+    );
+    check_loss(
+        shows(0, before),
+        vec![permitted(VIEW, &["a"])],
+        "queues_empty",
+        Proven,
+        "Name of b",
+    );
+    let all = Some((12, ["*"].as_slice()));
+    check_loss(
+        shows(8, all),
+        vec![permitted(VIEW, &["a"])],
+        "queues_missing",
+        Proven,
+        "was lost",
+    );
+}
+
+#[test]
+fn deleted_queues_are_no_lost_access() {
+    let all = Some((12, ["*"].as_slice()));
+    let everywhere = || vec![permitted(VIEW, &["*"])];
+    check_loss(
+        shows(8, all),
+        everywhere(),
+        "queues_missing",
+        Proven,
+        "deleted",
+    );
+    check_loss(
+        shows(0, all),
+        everywhere(),
+        "queues_empty",
+        Proven,
+        "deleted",
+    );
+    let some = Some((12, ["a"].as_slice()));
+    let moved = "moved to a division that the caller cannot see";
+    check_loss(
+        shows(8, some),
+        vec![permitted(VIEW, &["a"])],
+        "queues_missing",
+        Likely,
+        moved,
+    );
+}
+
+#[test]
+fn an_org_without_queues_is_told_from_divisions_without_queues() {
+    check_loss(
+        shows(0, None),
+        vec![permitted(VIEW, &["*"])],
+        "queues_empty",
+        Proven,
+        "has no queues",
+    );
+    check_loss(
+        shows(0, None),
+        vec![permitted(VIEW, &["a"])],
+        "queues_empty",
+        Likely,
+        "stay hidden",
+    );
+    check_loss(
+        shows(0, None),
+        vec![permitted(VIEW, &[])],
+        "queues_empty",
+        Likely,
+        "no division",
+    );
+    check_loss(shows(0, None), vec![], "queues_empty", Likely, "no queue");
+}
+
+#[test]
+fn a_fresh_token_that_sees_more_proves_the_old_one_behind() {
+    let before = Some((3, ["a"].as_slice()));
+    let experiments = vec![permitted(VIEW, &["a"]), fresh(200, None)];
+    check_loss(
+        shows(1, before),
+        experiments,
+        "queues_missing",
+        Proven,
+        "minted just now",
+    );
+}
+
+#[test]
+fn expected_divisions_are_missed_although_enough_queues_are_visible() {
+    let mut expecting = shows(5, None);
+    expecting.expect.divisions = vec!["name of A".to_owned(), "Sales".to_owned()];
+    let diagnosis = check_loss(
+        expecting.clone(),
+        vec![permitted(VIEW, &["a"])],
+        "queues_missing",
+        Proven,
+        "Sales",
+    );
+    assert_eq!(
+        diagnosis.missing.divisions.len(),
+        1,
+        "the other one is seen"
+    );
+    check_loss(
+        expecting.clone(),
+        vec![permitted(VIEW, &["*"])],
+        "ok",
+        Proven,
+        "works",
+    );
+    check_loss(expecting, vec![], "ok", Proven, "works");
+}
+
+#[test]
+fn fewer_queues_are_accepted_after_an_hour_when_no_division_was_lost() {
+    let at = |seconds, before: Option<(u64, &[&str])>, total| {
+        let mut evidence = shows(total, before);
+        evidence.at.wall = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(seconds);
+        evidence
+    };
+    let some = Some((12, ["a", "b"].as_slice()));
+    let intact = || vec![permitted(VIEW, &["a", "b"])];
+    check_loss(
+        at(3_500, some, 8),
+        intact(),
+        "queues_missing",
+        Likely,
+        "8 visible",
+    );
+    check_loss(
+        at(3_570, some, 8),
+        intact(),
+        "ok",
+        Proven,
+        "taken for what is meant",
+    );
+    check_loss(
+        at(9_999, some, 8),
+        vec![permitted(VIEW, &["a"])],
+        "queues_missing",
+        Proven,
+        "lost",
+    );
+    check_loss(at(9_999, some, 0), intact(), "queues_empty", Likely, "");
+    let mut least = at(9_999, some, 8);
+    least.expect.min_queues = 9;
+    check_loss(
+        least,
+        intact(),
+        "queues_missing",
+        Likely,
+        "at least 9 expected",
+    );
+    check_loss(
+        at(9_999, some, 8),
+        vec![],
+        "queues_missing",
+        Likely,
+        "12 when access last worked",
+    );
+}
+
+#[test]
+fn more_queues_or_as_many_are_no_loss() {
+    let before = Some((12, ["a"].as_slice()));
+    for total in [12, 13] {
+        check_loss(shows(total, before), vec![], "ok", Proven, "works");
+    }
+}
+
+#[test]
+fn a_list_of_something_else_is_never_missed() {
+    let mut other = shows(0, Some((12, ["a"].as_slice())));
+    other.operation = Operation::find("GET /api/v2/authorization/products").unwrap();
+    check_loss(other, vec![], "ok", Proven, "works");
+}

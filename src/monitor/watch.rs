@@ -14,7 +14,7 @@ use crate::schedule::{Schedule, clamp_retry_after};
 use crate::target::Target;
 use crate::token::Tokens;
 
-/// A result younger than this answers a request for a fresh one.
+/// An examination younger than this answers a request for a fresh one.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// One target and what its task works with.
@@ -94,7 +94,9 @@ impl Watch {
             let end = self.clock.now().elapsed;
             let lag = waiting.is_empty().then(|| lag(&found, due)).flatten();
             if !found.is_empty() {
-                last_end = Some(end);
+                // A regular probe may have left unexamined what somebody asks about.
+                let is_examined = purpose != Purpose::Regular || found.iter().all(|one| one.is_new);
+                last_end = is_examined.then_some(end);
                 due = self.schedule.next(end, fastrand::f64());
                 let asked = found.iter().filter_map(|one| wait_asked_by(&one.evidence));
                 if let Some(wait) = asked.max() {

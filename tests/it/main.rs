@@ -20,6 +20,7 @@ mod process;
 mod cli;
 mod clock;
 mod end_to_end;
+mod examination;
 mod probe;
 mod scenarios;
 mod secrecy;

@@ -9,7 +9,6 @@ use why403::sim::{
     PORTAL_CLIENT_ID, Route, SAML_CLIENT_ID,
 };
 
-use super::*;
 use crate::harness::*;
 
 /// One target of this client, with what else it needs.

@@ -224,28 +224,40 @@ pub(super) fn lines(
     let mut lines: Vec<EvidenceLine> = calls
         .map(|exchange| line(exchange, says(exchange, evidence.operation)))
         .collect();
+    let probe = evidence
+        .last_probe()
+        .map(|probe| says(probe, evidence.operation));
     for experiment in &evidence.experiments {
-        let (supports, rules_out) = effect(experiment.kind, reading, exclusions);
         for exchange in &experiment.exchanges {
             let is_own = exchange.step == Step::Experiment(experiment.kind);
+            let (supports, rules_out) = if is_own {
+                effect(experiment.kind, reading, exclusions)
+            } else {
+                (Vec::new(), Vec::new())
+            };
             let says = if is_own {
                 found(experiment, exchange, evidence)
             } else {
                 says(exchange, evidence.operation)
             };
-            let (supports, rules_out) = if is_own {
-                (supports.clone(), rules_out.clone())
-            } else {
-                (Vec::new(), Vec::new())
-            };
             lines.push(EvidenceLine {
                 supports,
                 rules_out,
-                ..line(exchange, says)
+                ..line(exchange, unless_known(says, probe.as_deref()))
             });
         }
     }
     lines
+}
+
+/// A long answer that was given before is not repeated.
+fn unless_known(says: String, before: Option<&str>) -> String {
+    const LONG: usize = 40;
+    if says.len() > LONG && Some(says.as_str()) == before {
+        "the same answer".to_owned()
+    } else {
+        says
+    }
 }
 
 fn line(exchange: &Exchange, says: String) -> EvidenceLine {

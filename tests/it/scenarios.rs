@@ -3,6 +3,7 @@
 //! One probe decides a row. What only experiments can tell is not told by one answer: such a row
 //! shows the cause that the answer names and says what it lacks.
 
+mod pinned;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -16,6 +16,7 @@ use crate::clock::later;
 use crate::evidence::{
     Answer, Evidence, Exchange, ExperimentKind, MintFailure, Step, TokenEvidence,
 };
+use crate::target::Mode;
 
 /// The finding and what it was read from.
 #[derive(Clone, Debug)]
@@ -143,6 +144,11 @@ fn missing(concluded: &Conclusion, facts: &Facts<'_>) -> Missing {
         }
         _ => said.clone(),
     };
+    // Of several that are needed, those that a role carries already are not missing.
+    let lacks = |permission: &String| facts.granted(permission) != Some(Held::Somewhere);
+    if missing.mode == Some(Mode::All) && missing.permissions.iter().any(lacks) {
+        missing.permissions.retain(lacks);
+    }
     missing.divisions.clone_from(&said.divisions);
     for division in &mut missing.divisions {
         division.name = facts.division_name(&division.id);

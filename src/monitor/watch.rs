@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::case::{Case, Latest, Next, Purpose};
 use super::{Declined, Request};
 use crate::clock::Clock;
 use crate::diagnosis::{Depth, Diagnosis, diagnose};
-use crate::evidence::{Evidence, ExperimentKind, Step};
+use crate::evidence::{Evidence, Exchange, ExperimentKind, Step};
 use crate::probe::Prober;
 use crate::schedule::{Schedule, clamp_retry_after};
 use crate::target::Target;
@@ -57,6 +58,17 @@ pub(super) struct Examined {
     pub(super) is_new: bool,
 }
 
+impl Examined {
+    /// How long the platform asked to be left alone, by any call that was made just now.
+    fn wait_asked(&self) -> Option<Duration> {
+        let made = self.is_new.then_some(&self.evidence.experiments);
+        let experiments = made.into_iter().flatten().flat_map(|one| &one.exchanges);
+        let at = self.evidence.at.wall;
+        let asked = experiments.filter_map(|exchange| wait_in(exchange, at));
+        wait_asked_by(&self.evidence).max(asked.max())
+    }
+}
+
 impl Watch {
     pub(super) async fn run(mut self) {
         let mut due = self.clock.now().elapsed + self.schedule.first(self.fleet);
@@ -98,8 +110,7 @@ impl Watch {
                 let is_examined = purpose != Purpose::Regular || found.iter().all(|one| one.is_new);
                 last_end = is_examined.then_some(end);
                 due = self.schedule.next(end, fastrand::f64());
-                let asked = found.iter().filter_map(|one| wait_asked_by(&one.evidence));
-                if let Some(wait) = asked.max() {
+                if let Some(wait) = found.iter().filter_map(Examined::wait_asked).max() {
                     not_before = end.saturating_add(wait);
                     due = due.max(not_before);
                 }
@@ -228,9 +239,14 @@ fn decline(waiting: Vec<Request>, wait: Duration) {
 /// Only a rate limit and an overload may ask: whatever else sends the header, a firewall's refusal
 /// for example, would blind the watch.
 fn wait_asked_by(evidence: &Evidence) -> Option<Duration> {
-    let answer = evidence.last_probe()?.answer()?;
+    wait_in(evidence.last_probe()?, evidence.at.wall)
+}
+
+fn wait_in(exchange: &Exchange, received: Timestamp) -> Option<Duration> {
+    // What the token endpoint asks for is the affair of the token's task.
+    let answer = exchange.answer().filter(|_| exchange.step != Step::Token)?;
     matches!(answer.status, 429 | 503)
-        .then(|| answer.retry_after(evidence.at.wall))
+        .then(|| answer.retry_after(received))
         .flatten()
         .map(clamp_retry_after)
 }

@@ -306,3 +306,33 @@ fn one_object_is_refused_when_the_permission_is_held() {
     let experiments = one.experiments.clone();
     check(one, experiments, "object_forbidden", Likely);
 }
+
+#[test]
+fn of_several_that_are_needed_only_those_are_missing_that_no_role_carries() {
+    let skill = "routing:skill:view";
+    let body = api("missing.permissions", &format!("[{skill}, {VIEW}]"));
+    let both = evidence(machine(), 403, API, &body, 60);
+    let roles = grants(vec![role(&[skill], "d", Some(90_000), false)]);
+    let (cause, sure, diagnosis) = told(both.clone(), vec![roles]);
+    assert_eq!((cause, sure), ("missing_permission", Proven));
+    assert_eq!(diagnosis.missing.permissions, [VIEW]);
+    let (_, _, unknown) = told(both, vec![]);
+    assert_eq!(unknown.missing.permissions, [skill, VIEW]);
+}
+
+#[test]
+fn before_a_policy_is_blamed_the_call_is_made_without_a_token() {
+    let mut evidence = refused();
+    evidence.experiments = vec![held(), fresh(403, None), old_role()];
+    let asked: Vec<_> = std::iter::from_fn(|| {
+        let ask = next(&evidence, Depth::Explain)?;
+        let failed = experiment(ask.kind, Err(NOBODY.to_owned()));
+        evidence.experiments.push(failed);
+        Some(ask.kind)
+    })
+    .collect();
+    assert_eq!(
+        asked,
+        [ExperimentKind::TokensMe, ExperimentKind::WithoutToken]
+    );
+}

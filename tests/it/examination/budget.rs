@@ -102,6 +102,13 @@ async fn nothing_is_asked_while_the_rate_is_limited() {
         "roles and the org were not asked: {open:?}"
     );
     assert_eq!(cause(&snapshot), ("missing_permission", "likely"));
+    let probes = platform.probes();
+    pass(seconds(20)).await;
+    assert_eq!(
+        platform.probes(),
+        probes,
+        "the wait that was asked for is kept"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -103,8 +103,6 @@ fn with(evidence: &Evidence, experiments: &[Experiment]) -> Diagnosis {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
     #[test]
     fn every_evidence_has_one_diagnosis_that_does_not_contradict_itself(
         refusal in any_refusal(),

@@ -71,6 +71,18 @@ const DAY: &[Turn] = &[
     ),
     turn(Act::Scenario("healthy"), "The division is added.", "ok", 6),
     turn(
+        Act::Scenario("permission-not-in-org"),
+        "The product that brought the permission ends.",
+        "permission_not_in_org",
+        8,
+    ),
+    turn(
+        Act::Scenario("stale-token"),
+        "The product is back, but the cached token still stands for what was before.",
+        "stale_token",
+        8,
+    ),
+    turn(
         Act::Scenario("edge-block"),
         "A firewall in front of the platform begins to refuse.",
         "edge_block",
@@ -92,7 +104,13 @@ const DAY: &[Turn] = &[
         Act::Scenario("queues-empty"),
         "The caller keeps the permission only where no queue is: status 200, and nothing in it.",
         "queues_empty",
-        10,
+        8,
+    ),
+    turn(
+        Act::Scenario("queues-missing"),
+        "The caller sees one division of three: still 200, with fewer queues.",
+        "queues_missing",
+        8,
     ),
     turn(
         Act::Scenario("upstream-error"),
@@ -206,6 +224,8 @@ fn configuration(upstream: SocketAddr) -> Result<Config> {
         ("WHY403__PROBE__INTERVAL", "2s".to_owned()),
         ("WHY403__PROBE__TIMEOUT", "1s".to_owned()),
         ("WHY403__PROBE__CONNECT_TIMEOUT", "1s".to_owned()),
+        // Every turn of the day is examined.
+        ("WHY403__PROBE__EXAMINATION_PAUSE", "1s".to_owned()),
     ];
     let sources = Sources {
         environment: Environment::from_pairs(variables),

@@ -193,6 +193,14 @@ pub(super) static KEYS: &[Key] = &[
         Preset::Integer(64),
         "Most probes at the same time, over all targets.",
     ),
+    key(
+        "probe",
+        "examination_pause",
+        time(1000, DAY),
+        Preset::Text("5m"),
+        "Least time between two examinations of a target that nobody asks for: up to six extra\n\
+         calls, and one fresh token, that find out why it is refused.",
+    ),
     level(
         "forbidden",
         "fail",
@@ -408,7 +416,8 @@ pub(super) static KEYS: &[Key] = &[
         "expect.divisions",
         Kind::Names,
         "[\"Home\", \"Sales\"]",
-        "Names or ids of divisions whose queues must be visible; looked at every five minutes.",
+        "Names or ids of divisions whose queues must be visible; looked at once per\n\
+         examination_pause.",
     ),
     optional(
         TARGETS,

@@ -74,6 +74,10 @@ pub struct Probe {
     pub jitter: f64,
     /// Most probes at the same time, over all targets; at least 1.
     pub max_in_flight: usize,
+    /// Least time between two examinations of a target that nobody asks for, and between two
+    /// tokens minted for them.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub examination_pause: Duration,
 }
 
 /// What a class of failure means for `/health`.

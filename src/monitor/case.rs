@@ -10,9 +10,6 @@ use std::time::Duration;
 use crate::diagnosis::{Depth, Diagnosis, Impression, Outcome, first_impression};
 use crate::evidence::{Evidence, Experiment, ExperimentKind, Standing, TokenEvidence};
 
-/// Least time between two examinations of one target that nobody asks for.
-pub(super) const SPACING: Duration = Duration::from_mins(5);
-
 /// Longest time after which a lasting failure is examined again.
 const LONGEST_REVIEW: Duration = Duration::from_hours(1);
 
@@ -52,8 +49,10 @@ pub(super) struct Latest {
 }
 
 /// One operation of one target, from round to round.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Case {
+    /// Least time between two examinations that nobody asks for.
+    pause: Duration,
     /// The latest examination, and the first impression that it explains.
     examined: Option<Examined>,
     /// How the caller stood when access last worked.
@@ -73,14 +72,24 @@ struct Examined {
 }
 
 impl Examined {
-    /// When it is reviewed: after five minutes, then ever more rarely.
-    fn review_at(&self) -> Duration {
-        let pause = SPACING.saturating_mul(1 << self.reviews.min(8));
-        self.at.saturating_add(pause.min(LONGEST_REVIEW))
+    /// When it is reviewed: after a pause, then ever more rarely.
+    fn review_at(&self, pause: Duration) -> Duration {
+        let longest = pause.max(LONGEST_REVIEW);
+        let pause = pause.saturating_mul(1 << self.reviews.min(8));
+        self.at.saturating_add(pause.min(longest))
     }
 }
 
 impl Case {
+    /// Nothing is known yet.
+    pub(super) fn new(pause: Duration) -> Self {
+        Self {
+            pause,
+            examined: None,
+            good: None,
+        }
+    }
+
     /// What to do about the evidence of a probe; `surveys` says whether the good state is looked
     /// at, too.
     pub(super) fn next(
@@ -96,7 +105,7 @@ impl Case {
             return Next::Examine(Depth::Verify);
         }
         let left = |last: Option<Duration>| {
-            let wait = SPACING.checked_sub(now.saturating_sub(last?))?;
+            let wait = self.pause.checked_sub(now.saturating_sub(last?))?;
             (!wait.is_zero()).then_some(wait)
         };
         let known = self
@@ -109,8 +118,8 @@ impl Case {
             return Next::Examine(depth);
         }
         match known {
-            Some(known) if works && !is_outdated(known, evidence) => return Next::Carry,
-            Some(known) if !works && now >= known.review_at() => return Next::Review,
+            Some(known) if works && !self.is_outdated(known, evidence) => return Next::Carry,
+            Some(known) if !works && now >= known.review_at(self.pause) => return Next::Review,
             Some(_) if !works => return Next::Carry,
             _ => {}
         }
@@ -126,11 +135,18 @@ impl Case {
             _ if !impression.is_explainable() => Next::Nothing,
             None => Next::Examine(depth),
             Some(wait) => Next::Postpone(format!(
-                "an examination was made less than five minutes ago; the next one is due in {} s, or \
-                 at once when it is asked for",
+                "an examination was made a short while ago; the next one is due in {} s, or at once \
+                 when it is asked for",
                 wait.as_secs().saturating_add(1)
             )),
         }
+    }
+
+    /// Whether the look at a good state is to be repeated: another token, or divisions to watch.
+    fn is_outdated(&self, known: &Examined, evidence: &Evidence) -> bool {
+        let age = evidence.at.elapsed.saturating_sub(known.at);
+        let is_watched = !evidence.expect.divisions.is_empty() && age >= self.pause;
+        is_watched || known.generation != generation(evidence)
     }
 
     /// Adds what the last examination found to evidence that it still explains.
@@ -194,13 +210,6 @@ impl Case {
             None => standing,
         }));
     }
-}
-
-/// Whether the look at a good state is to be repeated: another token, or divisions to watch.
-fn is_outdated(known: &Examined, evidence: &Evidence) -> bool {
-    let age = evidence.at.elapsed.saturating_sub(known.at);
-    let is_watched = !evidence.expect.divisions.is_empty() && age >= SPACING;
-    is_watched || known.generation != generation(evidence)
 }
 
 fn generation(evidence: &Evidence) -> Option<u64> {

@@ -144,6 +144,7 @@ pub fn start(
         permits: Arc::new(Permits::new(
             config.targets.iter().map(|target| &*target.credential),
         )),
+        beside_pause: config.probe.examination_pause,
         attempts,
         random: fastrand::f64,
     };
@@ -173,7 +174,11 @@ pub fn start(
             clock: clock.clone(),
             reports: reports.clone(),
             requests,
-            cases: target.operations.iter().map(|_| Case::default()).collect(),
+            cases: target
+                .operations
+                .iter()
+                .map(|_| Case::new(config.probe.examination_pause))
+                .collect(),
             // Somebody who waits for one answer does not wait for what will be needed later.
             surveys: pace == Pace::Spread,
         };

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{Granted, granted, refresh_token};
 use super::policy::{
-    BESIDE_PAUSE, BESIDE_SHARED, FLOOR, FORCED_PAUSE, FailureKind, Failures, invalidation_pause,
-    never_send_margin, pause, refresh_after,
+    FLOOR, FORCED_PAUSE, FailureKind, Failures, invalidation_pause, never_send_margin, pause,
+    refresh_after,
 };
 use super::request::request;
 use super::secret::Secrets;
@@ -39,20 +39,20 @@ pub struct Minter {
     /// Without a limit: whoever asks waits for the reply, and all who wait share one attempt.
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
     pub(super) secrets: Secrets,
-    failures: Failures,
+    pub(super) failures: Failures,
     generation: u64,
     /// The newest generation that the API did not reject.
     accepted: Arc<AtomicU64>,
     /// How many tokens in a row were rejected without ever having been accepted.
     fruitless: u32,
     /// When the next attempt is due, on the monotonic clock.
-    due: Duration,
+    pub(super) due: Duration,
     last_attempt: Option<Moment>,
     last_invalidation: Option<Moment>,
     last_forced: Option<Moment>,
     /// The latest token that was minted beside the cached one, and when it is to be renewed.
-    beside: Option<(Arc<Token>, Duration)>,
-    last_beside: Option<Moment>,
+    pub(super) beside: Option<(Arc<Token>, Duration)>,
+    pub(super) last_beside: Option<Moment>,
 }
 
 /// What came of one request to the token endpoint.
@@ -173,59 +173,6 @@ impl Minter {
         }
     }
 
-    /// A token beside the cached one, at most one per change: minting too many invalidates those
-    /// of other processes.
-    async fn mint_beside(&mut self, asked: bool, now: Moment) -> Result<Arc<Token>, NotRenewed> {
-        let cached = self.state.borrow().current.clone();
-        let newest = cached.map_or(0, |token| token.facts.generation);
-        if let Some((token, _)) = &self.beside
-            && token.facts.generation > newest
-            && now.since(token.facts.issued_at) < BESIDE_SHARED
-        {
-            return Ok(Arc::clone(token));
-        }
-        let pause = if asked { FORCED_PAUSE } else { BESIDE_PAUSE };
-        if let Some(wait) = remaining(self.last_beside, pause, now) {
-            return Err(NotRenewed::TooSoon(wait));
-        }
-        // A failing token endpoint is not asked more often because of an experiment.
-        if self.failures.count > 0 && now.elapsed < self.due {
-            return self.outcome();
-        }
-        self.last_beside = Some(now);
-        let tried = self.try_once().await;
-        let result = match tried.minted {
-            Ok((exchange, granted)) => {
-                let (token, due) = self.token(exchange, granted);
-                self.beside = Some((Arc::clone(&token), due));
-                Ok(token)
-            }
-            Err(exchange) => Err(Arc::new(MintFailure {
-                exchange,
-                at: tried.ended,
-            })),
-        };
-        self.tell(&result, tried.began, tried.ended);
-        result.map_err(NotRenewed::Failed)
-    }
-
-    /// Caches the token that was minted beside, unless a newer one is there by now.
-    fn adopt(&mut self, generation: u64) {
-        let is_newer = |token: &Token| {
-            let state = self.state.borrow();
-            let cached = state.current.as_ref().map_or(0, |it| it.facts.generation);
-            token.facts.generation == generation && generation > cached
-        };
-        if let Some((token, due)) = self.beside.take_if(|(token, _)| is_newer(token)) {
-            tracing::info!(
-                credential = %self.credential.name,
-                "a fresh token replaces the cached one of {}, which was refused",
-                self.credential.name
-            );
-            self.publish(token, due);
-        }
-    }
-
     async fn attempt_unless_usable(&mut self, now: Moment) {
         let usable = self.state.borrow().usable(now).is_some();
         if !usable {
@@ -267,7 +214,7 @@ impl Minter {
     }
 
     /// What the latest attempt led to.
-    fn outcome(&self) -> Result<Arc<Token>, NotRenewed> {
+    pub(super) fn outcome(&self) -> Result<Arc<Token>, NotRenewed> {
         let state = self.state.borrow();
         match (&state.last_failure, &state.current) {
             (Some(failure), _) => Err(NotRenewed::Failed(Arc::clone(failure))),
@@ -293,7 +240,7 @@ impl Minter {
     }
 
     /// One request to the token endpoint, not sooner than the last one allows.
-    async fn try_once(&mut self) -> Tried {
+    pub(super) async fn try_once(&mut self) -> Tried {
         if let Some(wait) = remaining(self.last_attempt, FLOOR, self.setup.clock.now()) {
             let resume = self.setup.clock.now().elapsed.saturating_add(wait);
             self.setup.clock.sleep_until(resume).await;
@@ -307,7 +254,12 @@ impl Minter {
     }
 
     /// Tells whoever counts what an attempt led to.
-    fn tell(&self, result: &Result<Arc<Token>, Arc<MintFailure>>, began: Moment, ended: Moment) {
+    pub(super) fn tell(
+        &self,
+        result: &Result<Arc<Token>, Arc<MintFailure>>,
+        began: Moment,
+        ended: Moment,
+    ) {
         let attempt = Attempt {
             credential: self.credential.name.clone(),
             result: result.as_ref().map(drop).map_err(|it| mint_outcome(it)),
@@ -383,7 +335,7 @@ impl Minter {
     }
 
     /// A token of what was granted, and when it is to be renewed.
-    fn token(&mut self, exchange: Exchange, granted: Granted) -> (Arc<Token>, Duration) {
+    pub(super) fn token(&mut self, exchange: Exchange, granted: Granted) -> (Arc<Token>, Duration) {
         self.generation = self.generation.saturating_add(1);
         // The lifetime began when the request was sent, not when its answer arrived.
         let issued_at = exchange.sent_at;
@@ -412,7 +364,7 @@ impl Minter {
     }
 
     /// Caches a token.
-    fn publish(&mut self, token: Arc<Token>, due: Duration) {
+    pub(super) fn publish(&mut self, token: Arc<Token>, due: Duration) {
         self.failures = Failures::NONE;
         self.due = due;
         self.state.send_modify(|state| {
@@ -478,15 +430,15 @@ impl Minter {
 }
 
 /// One finished request to the token endpoint.
-struct Tried {
-    began: Moment,
-    ended: Moment,
+pub(super) struct Tried {
+    pub(super) began: Moment,
+    pub(super) ended: Moment,
     /// What was granted, or the exchange that granted nothing; none when none ended in time.
-    minted: Result<(Exchange, Granted), Option<Exchange>>,
+    pub(super) minted: Result<(Exchange, Granted), Option<Exchange>>,
 }
 
 /// What is left of `pause` since `last`; none when it is over.
-fn remaining(last: Option<Moment>, pause: Duration, now: Moment) -> Option<Duration> {
+pub(super) fn remaining(last: Option<Moment>, pause: Duration, now: Moment) -> Option<Duration> {
     let left = pause.saturating_sub(now.since(last?));
     (!left.is_zero()).then_some(left)
 }

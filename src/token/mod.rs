@@ -6,6 +6,7 @@
 //! cost one request. A failure never replaces a usable token, and an expired token is never sent.
 
 mod answer;
+mod beside;
 mod given;
 mod minter;
 mod policy;
@@ -158,6 +159,8 @@ pub struct Setup {
     pub clock: Clock,
     /// Longest time of one call that carries the token.
     pub call_timeout: Duration,
+    /// Least time between two tokens minted beside the cached one, when nobody asks for them.
+    pub beside_pause: Duration,
     /// Limits attempts that run at a time.
     pub permits: Arc<Permits>,
     /// Receives every finished attempt.

@@ -21,8 +21,6 @@ const LONGEST_INVALIDATION_PAUSE: Duration = Duration::from_mins(30);
 /// Least time between two forced refreshes.
 pub(super) const FORCED_PAUSE: Duration = Duration::from_secs(30);
 
-/// Least time between two tokens minted beside the cached one, when nobody asks for them.
-pub(super) const BESIDE_PAUSE: Duration = Duration::from_mins(5);
 /// For this long a token minted beside the cached one serves all experiments.
 pub(super) const BESIDE_SHARED: Duration = Duration::from_mins(1);
 

@@ -360,6 +360,7 @@ impl Mint {
             upstream,
             clock: clock.clone(),
             call_timeout: target.timeout,
+            beside_pause: config.probe.examination_pause,
             permits: Arc::new(Permits::new([&*target.credential])),
             attempts: sender,
             random,

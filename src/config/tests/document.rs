@@ -37,7 +37,7 @@ fn everything_wrong_is_said_at_once() {
          why403.toml:3: probe.interval: \"30\" has no unit; write \"30s\"\n\
          why403.toml:4: probe.intervall: is no known key; did you mean \"interval\"?\n\
          why403.toml:5: probe.colour: is no known key; the keys here are interval, timeout, \
-         connect_timeout, fall, rise, jitter, max_in_flight\n\
+         connect_timeout, fall, rise, jitter, max_in_flight, examination_pause\n\
          why403.toml:7: genesys.client_secret: a secret does not belong here; remove it (and \
          renew it if the file was shared), then put the secret into a file and write \
          client_secret_file, or name a variable with client_secret_env\n\

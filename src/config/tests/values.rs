@@ -25,6 +25,7 @@ fn the_genesys_variables_alone_are_enough() {
             rise: 2,
             jitter: 0.05,
             max_in_flight: 64,
+            examination_pause: Duration::from_mins(5),
         }
     );
     assert_eq!(

@@ -66,7 +66,8 @@ async fn another_cause_is_examined_but_not_within_five_minutes_unless_asked() {
     assert_eq!(experiments(&snapshot), []);
     let open = &diagnosis(&snapshot).undetermined;
     assert!(
-        open.iter().any(|one| one.because.contains("five minutes")),
+        open.iter()
+            .any(|one| one.because.contains("a short while ago")),
         "{open:?}"
     );
     let asked = service.get("/diagnose?fresh=1").await.json();

@@ -27,7 +27,7 @@
 //!
 //! The modules below stand in the order of their dependencies: **a module uses only modules that
 //! stand above it.** `sim` uses nothing of ours, and only `demo`, `cli` and tests name it. `target`,
-//! `evidence`, `diagnosis`, `health` and `schedule` are pure: no I/O, no clock, no runtime, no
+//! `evidence`, `diagnosis`, `health`, `schedule` and `timeline` are pure: no I/O, no clock, no runtime, no
 //! randomness; whatever they need to know of time comes in with the data.
 //!
 //! # Where to start reading
@@ -44,6 +44,7 @@ pub mod evidence;
 pub mod diagnosis;
 pub mod health;
 pub mod schedule;
+pub mod timeline;
 pub mod upstream;
 pub mod token;
 pub mod probe;

@@ -101,7 +101,7 @@ pub(super) static KEYS: &[Key] = &[
         "protect_details",
         Kind::Flag,
         Preset::Flag(false),
-        "Ask for the admin token on / and /diagnose, too.",
+        "Ask for the admin token on /, /diagnose and /timeline, too.",
     ),
     key(
         "server",

@@ -14,6 +14,7 @@ use crate::health::{Health, Seen, Thresholds, stale_after};
 use crate::metrics::Metrics;
 use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
 use crate::target::Target;
+use crate::timeline::Timeline;
 use crate::token::{Attempt, Tokens};
 
 /// How often a snapshot is published although nothing happened: the scheduler's heartbeat.
@@ -203,6 +204,8 @@ fn update(
         check.since = Some(evidence.at.wall);
         tell_change(&diagnosis, before.is_none());
     }
+    let timeline = Arc::make_mut(&mut check.timeline);
+    timeline.observe(&diagnosis, evidence.before.as_ref());
     let finding = diagnosis.finding;
     let seen = Seen::from(&diagnosis);
     check.health = check.health.observe(seen, evidence.at, thresholds);
@@ -240,6 +243,7 @@ fn tell_change(diagnosis: &Diagnosis, first: bool) {
 }
 
 fn view(target: &Target, config: &Config) -> TargetView {
+    let operations = config.targets.iter().map(|one| one.operations.len()).sum();
     TargetView {
         name: target.name.clone(),
         api: target.api.as_str().trim_end_matches('/').to_owned(),
@@ -262,6 +266,7 @@ fn view(target: &Target, config: &Config) -> TargetView {
                 since: None,
                 last_probe: None,
                 last_success: None,
+                timeline: Arc::new(Timeline::new(operations)),
             })
             .collect(),
     }

@@ -25,5 +25,6 @@ mod scenarios;
 mod secrecy;
 mod service;
 mod tidy;
+mod timeline;
 mod token;
 mod week;

@@ -14,6 +14,7 @@ pub(super) const ORDER: &[&str] = &[
     "diagnosis",
     "health",
     "schedule",
+    "timeline",
     "upstream",
     "token",
     "probe",
@@ -28,7 +29,14 @@ pub(super) const ORDER: &[&str] = &[
 ];
 
 /// Modules that are functions of their arguments: no I/O, no clock, no task, no log.
-const PURE: &[&str] = &["target", "evidence", "diagnosis", "health", "schedule"];
+const PURE: &[&str] = &[
+    "target",
+    "evidence",
+    "diagnosis",
+    "health",
+    "schedule",
+    "timeline",
+];
 
 /// What no pure module names: crates and keywords.
 const IMPURE_WORDS: &[&str] = &[

@@ -33,7 +33,7 @@
 //! # Where to start reading
 //!
 //! Begin with [`evidence`] and [`diagnosis`], the heart; then [`probe`], [`token`] and [`monitor`]
-//! for how evidence comes about, and [`snapshot`] and [`http`] for what becomes of it.
+//! for how evidence comes about, [`timeline`] and [`store`] for what changed, and [`snapshot`] and [`http`] for what becomes of it.
 //! `src/diagnosis/catalogue/` holds what is said to people. To see it work, run `why403 demo`.
 
 pub mod sim;
@@ -48,6 +48,7 @@ pub mod timeline;
 pub mod upstream;
 pub mod token;
 pub mod probe;
+pub mod store;
 pub mod snapshot;
 pub mod metrics;
 pub mod monitor;

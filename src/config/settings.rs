@@ -38,6 +38,9 @@ pub struct Server {
     pub admin_token: Option<Secret>,
     /// Whether `/`, `/diagnose` and `/timeline` need the admin token, too; implies that there is one.
     pub protect_details: bool,
+    /// Where what outlives a restart is kept; none when it is not to be kept.
+    #[serde(skip)]
+    pub state_dir: Option<PathBuf>,
     /// Most connections at the same time.
     pub max_connections: usize,
     /// Longest wait for the head of a request.

@@ -445,6 +445,7 @@ pub(super) fn server() -> config::Server {
         listen: "127.0.0.1:0".parse().unwrap(),
         admin_token: None,
         protect_details: false,
+        state_dir: None,
         max_connections: 512,
         header_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_secs(5),

@@ -127,6 +127,9 @@ impl Phase {
 /// What an experiment can lead to.
 pub(super) const EXPERIMENT_RESULTS: [&str; 2] = ["determined", "undetermined"];
 
+/// What writing to the state directory can lead to.
+pub(super) const WRITE_RESULTS: [&str; 2] = ["ok", "failed"];
+
 /// The outcomes that an attempt to mint a token can have, besides success.
 pub(super) const MINT_FAILURES: &[Outcome] = &[
     Outcome::ClientRejected,

@@ -81,6 +81,20 @@ impl Examined {
 }
 
 impl Case {
+    /// The first round, after an earlier run in which access last worked like this.
+    ///
+    /// The tokens of two runs are counted from 1 each, so that they cannot be compared.
+    pub(super) fn after(good: Option<Standing>) -> Self {
+        let good = good.map(|good| Standing {
+            token: None,
+            ..good
+        });
+        Self {
+            examined: None,
+            good: good.map(Arc::new),
+        }
+    }
+
     /// What to do about the evidence of a probe; `surveys` says whether the good state is looked
     /// at, too.
     pub(super) fn next(

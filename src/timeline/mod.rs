@@ -331,6 +331,21 @@ impl Current {
     }
 }
 
+/// Whether `good` is more than a later look at the same: rights, token or queues are others, or
+/// were not known before.
+#[must_use]
+pub fn is_news(before: Option<&Standing>, good: &Standing) -> bool {
+    before.is_none_or(|before| {
+        let same = Standing {
+            at: before.at,
+            token: before.token,
+            ..good.clone()
+        };
+        let number = |standing: &Standing| standing.token.map(|token| token.generation);
+        same != *before || number(before) != number(good)
+    })
+}
+
 /// Adds what the episode's beginning did not know; whether that was anything.
 fn learn(episode: &mut Episode, current: &mut Current, standing: &Standing) -> bool {
     let known = Standing::clone(&current.first_bad).or(standing);

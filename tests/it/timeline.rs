@@ -4,6 +4,8 @@ use why403::sim::{DEMO_CLIENT_ID, Route, Scripted};
 
 use crate::harness::*;
 
+mod restart;
+
 const READER: &str = "Queue Reader";
 
 /// The episodes of the only target, the latest first.
@@ -43,12 +45,16 @@ fn differences(list: &serde_json::Value) -> Vec<String> {
 
 /// A service whose client reads queues in Home and Sales, and has done so for ten minutes.
 async fn watched_in_two_divisions(platform: &Platform) -> Service {
+    watched_in_two_divisions_with(platform, "").await
+}
+
+async fn watched_in_two_divisions_with(platform: &Platform, toml: &str) -> Service {
     platform.simulator.with(|org| {
         org.revoke_all(DEMO_CLIENT_ID);
         org.grant(DEMO_CLIENT_ID, READER, "Home");
         org.grant(DEMO_CLIENT_ID, READER, "Sales");
     });
-    let service = platform.watched("").await;
+    let service = platform.watched(toml).await;
     until(&service, "ok").await;
     pass(seconds(600)).await;
     service

@@ -18,6 +18,7 @@ pub(super) const ORDER: &[&str] = &[
     "upstream",
     "token",
     "probe",
+    "store",
     "snapshot",
     "metrics",
     "monitor",

@@ -19,6 +19,7 @@ use why403::health::{Health, Thresholds};
 use why403::metrics::Metrics;
 use why403::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
 use why403::target::{IdentityKind, Name, Operation};
+use why403::timeline::Timeline;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -74,6 +75,7 @@ fn snapshot(names: &[Name]) -> Snapshot {
                 since: None,
                 last_probe: Some(now),
                 last_success: Some(now),
+                timeline: Arc::new(Timeline::new(1)),
             }],
         })
     };

@@ -17,8 +17,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{self, AppState};
 use crate::metrics::Metrics;
-use crate::monitor::{self, Monitor, Pace};
+use crate::monitor::{self, Beginning, Monitor, Pace};
 use crate::snapshot::Snapshot;
+use crate::store::{self, Recalled};
 use crate::target::Name;
 use crate::upstream::Upstream;
 
@@ -50,7 +51,7 @@ impl App {
     /// Starts watching what the configuration names.
     ///
     /// # Errors
-    /// When the HTTP client or the metrics cannot be set up.
+    /// When the HTTP client, the metrics or the state directory cannot be set up.
     pub fn start(config: Config, clock: Clock, pace: Pace) -> Result<Self> {
         let names: Vec<Name> = config
             .targets
@@ -69,8 +70,9 @@ impl App {
         let upstream = Upstream::new(&config.network, config.probe.connect_timeout, clock.clone())?;
         let mut tasks = JoinSet::new();
         let stop = CancellationToken::new();
+        let beginning = beginning(&config, pace, &clock, &metrics, &mut tasks)?;
         let monitor = monitor::start(
-            &config, pace, &upstream, &clock, &metrics, &mut tasks, &stop,
+            &config, beginning, &upstream, &clock, &metrics, &mut tasks, &stop,
         );
         Ok(Self {
             config,
@@ -163,6 +165,37 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// What the watch begins with: what is known of earlier runs, and a task that keeps what is new.
+///
+/// Somebody who waits for one answer wants that of this moment; the file is the service's.
+fn beginning(
+    config: &Config,
+    pace: Pace,
+    clock: &Clock,
+    metrics: &Arc<Metrics>,
+    tasks: &mut JoinSet<&'static str>,
+) -> Result<Beginning> {
+    let directory = config.server.state_dir.as_ref();
+    let Some(directory) = directory.filter(|_| pace == Pace::Spread) else {
+        return Ok(Beginning {
+            pace,
+            recalled: Recalled::default(),
+            store: None,
+        });
+    };
+    let (store, keeper, recalled) = store::open(directory, clock.now().wall)?;
+    let metrics = Arc::clone(metrics);
+    tasks.spawn(async move {
+        keeper.run(|written| metrics.state_write(written)).await;
+        "state"
+    });
+    Ok(Beginning {
+        pace,
+        recalled,
+        store: Some(store),
+    })
 }
 
 fn early(ended: Result<&'static str, tokio::task::JoinError>) -> Result<()> {

@@ -27,13 +27,13 @@
 //!
 //! The modules below stand in the order of their dependencies: **a module uses only modules that
 //! stand above it.** `sim` uses nothing of ours, and only `demo`, `cli` and tests name it. `target`,
-//! `evidence`, `diagnosis`, `health` and `schedule` are pure: no I/O, no clock, no runtime, no
+//! `evidence`, `diagnosis`, `health`, `schedule` and `timeline` are pure: no I/O, no clock, no runtime, no
 //! randomness; whatever they need to know of time comes in with the data.
 //!
 //! # Where to start reading
 //!
 //! Begin with [`evidence`] and [`diagnosis`], the heart; then [`probe`], [`token`] and [`monitor`]
-//! for how evidence comes about, and [`snapshot`] and [`http`] for what becomes of it.
+//! for how evidence comes about, [`timeline`] and [`store`] for what changed, and [`snapshot`] and [`http`] for what becomes of it.
 //! `src/diagnosis/catalogue/` holds what is said to people. To see it work, run `why403 demo`.
 
 pub mod sim;
@@ -44,9 +44,11 @@ pub mod evidence;
 pub mod diagnosis;
 pub mod health;
 pub mod schedule;
+pub mod timeline;
 pub mod upstream;
 pub mod token;
 pub mod probe;
+pub mod store;
 pub mod snapshot;
 pub mod metrics;
 pub mod monitor;

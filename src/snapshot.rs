@@ -14,6 +14,7 @@ use crate::diagnosis::{Diagnosis, Outcome};
 use crate::evidence::TokenFacts;
 use crate::health::{Health, Thresholds, Verdict, worst};
 use crate::target::{IdentityKind, Name, Operation};
+use crate::timeline::Timeline;
 
 /// The state of the whole service at one moment.
 #[derive(Clone, Debug)]
@@ -120,6 +121,8 @@ pub struct CheckView {
     pub last_probe: Option<Moment>,
     /// When the last successful probe ended.
     pub last_success: Option<Moment>,
+    /// Its episodes of trouble.
+    pub timeline: Arc<Timeline>,
 }
 
 impl CheckView {

@@ -96,12 +96,21 @@ pub(super) static KEYS: &[Key] = &[
          Without it POST requests are accepted from this machine only.",
     ),
     refused("server", "admin_token", ADMIN_ELSEWHERE),
+    optional(
+        "server",
+        "state_dir",
+        Kind::Path,
+        "\"/var/lib/why403\"",
+        "A directory for what outlives a restart: episodes of trouble, and how callers stood when\n\
+         access last worked. One process at a time; it is made if missing. Without it these are\n\
+         kept in memory only.",
+    ),
     key(
         "server",
         "protect_details",
         Kind::Flag,
         Preset::Flag(false),
-        "Ask for the admin token on / and /diagnose, too.",
+        "Ask for the admin token on /, /diagnose and /timeline, too.",
     ),
     key(
         "server",

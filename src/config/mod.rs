@@ -31,6 +31,7 @@ mod tests;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use default_toml::default_toml;
 pub use duration::format as format_duration;
@@ -123,6 +124,12 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
         }),
         _ => Err(problems),
     }
+}
+
+/// Reads a duration as the configuration writes it: `30s`, `1h30m`.
+#[must_use]
+pub fn read_duration(text: &str) -> Option<Duration> {
+    duration::parse(text).ok()
 }
 
 fn file_path(sources: &Sources, problems: &mut Problems) -> Option<PathBuf> {

@@ -1,7 +1,7 @@
 //! Secrets that are replaced while why403 runs: the new one takes the place of the old one in its
 //! file, whole or not at all.
 //!
-//! Nothing else is ever written by why403.
+//! No other secret is ever written by why403.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};

@@ -36,8 +36,11 @@ pub struct Server {
     /// The bearer token that POST requests must carry; without it only loopback peers may POST.
     #[serde(skip)]
     pub admin_token: Option<Secret>,
-    /// Whether `/` and `/diagnose` need the admin token, too; implies that there is one.
+    /// Whether `/`, `/diagnose` and `/timeline` need the admin token, too; implies that there is one.
     pub protect_details: bool,
+    /// Where what outlives a restart is kept; none when it is not to be kept.
+    #[serde(skip)]
+    pub state_dir: Option<PathBuf>,
     /// Most connections at the same time.
     pub max_connections: usize,
     /// Longest wait for the head of a request.

@@ -14,12 +14,13 @@ use crate::diagnosis::{
     AnswerFacts, Cause, Confidence, Diagnosis, Division, EvidenceLine, Finding, Missing,
     OpenQuestion, Outcome, Queue, Queues, Remedy, RuledOut,
 };
-use crate::evidence::{Identity, Standing, TokenFacts};
+use crate::evidence::{Identity, Named, Permitted, RoleIn, Standing, TokenAge, TokenFacts};
 use crate::health::{Health, Thresholds, stale_after};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
 use crate::target::{IdentityKind, Mode, Name, Operation};
+use crate::timeline::Timeline;
 
 /// The time at which all examples were examined.
 pub(super) fn noon() -> Timestamp {
@@ -244,6 +245,7 @@ pub(super) fn check(diagnosis: Option<Diagnosis>, rows: u32) -> CheckView {
         since: diagnosis.as_ref().map(|_| after(10).wall),
         last_probe: diagnosis.as_ref().map(|_| at),
         last_success: diagnosis.as_ref().filter(|it| good(it)).map(|_| at),
+        timeline: Arc::new(Timeline::new(1)),
         diagnosis: diagnosis.map(Arc::new),
     }
 }
@@ -310,6 +312,74 @@ pub(super) fn mixed() -> Snapshot {
     ])
 }
 
+fn in_divisions(at: Moment, queues: Option<u64>, divisions: &[&str]) -> Standing {
+    let named = |id: &str, name: &str| Named {
+        id: id.to_owned(),
+        name: Some(name.to_owned()),
+    };
+    let held = |name: &&str| named(&format!("id-{name}"), name);
+    Standing {
+        at: at.wall,
+        token: Some(TokenAge {
+            generation: 1,
+            age: Some(at.elapsed),
+        }),
+        queues,
+        organization: Some(named("id-org", "Example")),
+        roles: Some(
+            divisions
+                .iter()
+                .map(|name| RoleIn {
+                    role: named("id-reader", "Queue Reader"),
+                    division: held(name),
+                })
+                .collect(),
+        ),
+        divisions: Some(Permitted {
+            permission: "routing:queue:view".to_owned(),
+            all: false,
+            total: u64::try_from(divisions.len()).unwrap(),
+            divisions: divisions.iter().map(held).collect(),
+        }),
+        scopes: None,
+    }
+}
+
+/// A target that was refused and works again, and one that is refused.
+pub(super) fn troubled() -> Snapshot {
+    let before = Arc::new(in_divisions(after(5), Some(12), &["Home", "Sales"]));
+    let refused = |name: &str| Diagnosis {
+        standing: in_divisions(after(10), None, &["Home"]),
+        examined_at: after(10).wall,
+        ..forbidden(name)
+    };
+    let proven = |name: &str| Diagnosis {
+        confidence: Confidence::Proven,
+        examined_at: after(40).wall,
+        ..refused(name)
+    };
+    let mended = Diagnosis {
+        standing: in_divisions(after(60), Some(12), &["Home", "Sales"]),
+        ..good("prod-us")
+    };
+    let told = |diagnoses: &[Diagnosis]| {
+        let mut timeline = Timeline::new(1);
+        for diagnosis in diagnoses {
+            timeline.observe(diagnosis, Some(&before));
+        }
+        Arc::new(timeline)
+    };
+    let ended = CheckView {
+        timeline: told(&[refused("prod-us"), mended.clone()]),
+        ..check(Some(mended), 1)
+    };
+    let open = CheckView {
+        timeline: told(&[refused("prod-eu"), proven("prod-eu")]),
+        ..check(Some(proven("prod-eu")), 1)
+    };
+    snapshot(vec![target("prod-us", ended), target("prod-eu", open)])
+}
+
 /// Names and messages that try to break out of the page or the terminal.
 pub(super) fn hostile() -> Snapshot {
     let nasty = "</p><script>alert(1)</script>\u{1b}[2J\r\n\u{202e}\"'&";
@@ -328,7 +398,16 @@ pub(super) fn hostile() -> Snapshot {
         line.says = nasty.to_owned();
         line.correlation_id = Some(nasty.to_owned());
     }
-    snapshot(vec![target("prod-eu", check(Some(diagnosis), 1))])
+    let mut before = in_divisions(after(5), Some(12), &[nasty]);
+    before.organization = None;
+    diagnosis.standing = in_divisions(after(10), None, &[]);
+    let mut timeline = Timeline::new(1);
+    timeline.observe(&diagnosis, Some(&Arc::new(before)));
+    let check = CheckView {
+        timeline: Arc::new(timeline),
+        ..check(Some(diagnosis), 1)
+    };
+    snapshot(vec![target("prod-eu", check)])
 }
 
 /// A service with `snapshot`, at one minute after noon, and what a test may turn.
@@ -366,6 +445,7 @@ pub(super) fn server() -> config::Server {
         listen: "127.0.0.1:0".parse().unwrap(),
         admin_token: None,
         protect_details: false,
+        state_dir: None,
         max_connections: 512,
         header_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_secs(5),

@@ -20,6 +20,7 @@ mod process;
 mod query;
 mod server;
 pub mod text;
+mod timeline;
 mod token;
 pub mod wire;
 
@@ -102,6 +103,8 @@ const ENDPOINTS: &[(Route, &str)] = &[
     (Route::HealthTarget, "/health/{target}"),
     (Route::Diagnose, "/diagnose"),
     (Route::DiagnoseTarget, "/diagnose/{target}"),
+    (Route::Timeline, "/timeline"),
+    (Route::TimelineTarget, "/timeline/{target}"),
     (Route::TokenRefresh, "/token/refresh"),
     (Route::CredentialRefresh, "/token/{credential}/refresh"),
     (Route::Metrics, "/metrics"),
@@ -159,6 +162,8 @@ fn route_of(path: &str) -> Route {
         Route::HealthTarget
     } else if path.strip_prefix("/diagnose/").is_some_and(one) {
         Route::DiagnoseTarget
+    } else if path.strip_prefix("/timeline/").is_some_and(one) {
+        Route::TimelineTarget
     } else if let Some(name) = path.strip_prefix("/token/")
         && name.strip_suffix("/refresh").is_some_and(one)
     {
@@ -176,6 +181,8 @@ fn handlers(route: Route) -> MethodRouter<Arc<Shared>> {
         Route::HealthTarget => get(health::one),
         Route::Diagnose => get(diagnose::all).layer(vary()),
         Route::DiagnoseTarget => get(diagnose::one).layer(vary()),
+        Route::Timeline => get(timeline::all).layer(vary()),
+        Route::TimelineTarget => get(timeline::one).layer(vary()),
         Route::TokenRefresh => post(token::refresh_all),
         Route::CredentialRefresh => post(token::refresh_one),
         Route::Metrics => get(metrics),

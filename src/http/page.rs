@@ -21,7 +21,7 @@ use super::age::{clock_time, relative};
 use super::guard::Details;
 use super::problem::{Kind, Problem};
 use super::query::Query;
-use super::text::{token_facts, visible};
+use super::text::{Row as Change, is_told, lasted, lines, rows, token_facts, visible};
 use super::wire::{self, Entry, Report, Time};
 use super::{Shared, with_type};
 use crate::clock::Moment;
@@ -220,9 +220,31 @@ struct Card<'a> {
     note: Option<&'static str>,
     missing: Vec<(String, Vec<String>)>,
     facts: Vec<Fact>,
+    /// The episode, where there is something to tell.
+    episode: Option<Story>,
     /// Whether the evidence is shown at once.
     open: bool,
     reasoning: String,
+}
+
+/// An episode.
+struct Story {
+    lasted: String,
+    /// Empty where no last good state is known.
+    rows: Vec<Change>,
+    lines: Vec<(&'static str, String)>,
+}
+
+impl Story {
+    fn of(entry: &Entry<'_>, now: Timestamp) -> Option<Self> {
+        let episode = entry.episode.as_ref()?;
+        let rows = |_| rows(episode);
+        is_told(episode, now).then(|| Self {
+            lasted: lasted(episode, now),
+            rows: episode.last_good.as_ref().map(rows).unwrap_or_default(),
+            lines: lines(episode),
+        })
+    }
 }
 
 struct Fact {
@@ -247,6 +269,7 @@ impl<'a> Card<'a> {
             note: note(entry),
             missing: missing(entry),
             facts: facts(entry, now),
+            episode: Story::of(entry, now),
             open: entry.cause.is_some(),
             reasoning: reasoning(entry),
         }

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
+use jiff::{SignedDuration, Timestamp};
 use url::form_urlencoded;
+
+use crate::config::read_duration;
 
 use super::problem::{Problem, quote};
 
@@ -65,6 +68,26 @@ impl<'a> Query<'a> {
         number
     }
 
+    /// Takes a parameter that is a time in RFC 3339, or how long before `now` it was.
+    pub(super) fn time(&mut self, name: &'static str, now: Timestamp) -> Option<Timestamp> {
+        let given = self.text(name)?;
+        // A plus sign that was not encoded arrives as a space.
+        let time = given.replace(' ', "+").parse().ok();
+        let time = time.or_else(|| {
+            let ago = SignedDuration::try_from(read_duration(&given)?).ok()?;
+            // Before all time is as good as everything.
+            Some(now.checked_sub(ago).unwrap_or(Timestamp::MIN))
+        });
+        if time.is_none() {
+            let given = quote(&given);
+            self.errors.push(format!(
+                "`{name}` is {given}; it may be a time like 2026-03-02T12:00:00Z, or how long ago, \
+                 like 90m or 24h"
+            ));
+        }
+        time
+    }
+
     /// Takes a parameter as it stands.
     pub(super) fn text(&mut self, name: &'static str) -> Option<Cow<'a, str>> {
         self.known.push(name);
@@ -118,6 +141,37 @@ mod tests {
         assert_eq!(strict("%73trict=0&"), Ok(false));
         for wrong in ["strict", "strict=", "strict=maybe", "strict=1&strict=1"] {
             assert!(strict(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_are_told_or_counted_back() {
+        let now: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
+        let time = |raw: &str| {
+            let mut query = Query::new(Some(raw));
+            let time = query.time("since", now);
+            query.finish().map(|()| time.unwrap().to_string()).ok()
+        };
+        for (raw, expected) in [
+            ("since=2026-03-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+            ("since=2026-03-01T01:00:00%2B01:00", "2026-03-01T00:00:00Z"),
+            ("since=2026-03-01T01:00:00+01:00", "2026-03-01T00:00:00Z"),
+            ("since=1h", "2026-03-02T11:00:00Z"),
+            ("since=36h30m", "2026-02-28T23:30:00Z"),
+        ] {
+            assert_eq!(time(raw).as_deref(), Some(expected), "{raw}");
+        }
+        assert!(time("since=9999999999h").is_some());
+        for wrong in [
+            "",
+            "1",
+            "-1h",
+            "yesterday",
+            "2026-03-01",
+            "1d",
+            "1h&since=2h",
+        ] {
+            assert_eq!(time(&format!("since={wrong}")), None, "{wrong}");
         }
     }
 

@@ -3,6 +3,7 @@
 mod access;
 mod answers;
 mod contract;
+mod timeline;
 
 use std::net::SocketAddr;
 

@@ -2,6 +2,7 @@
 //!
 //! Used by `/diagnose` and by the command line.
 
+mod episode;
 mod sheet;
 
 use super::age::{clock_time, relative, span};
@@ -9,6 +10,9 @@ use super::wire::{Answer, Entry, Line, Missing, Queues, Remedy, Report, Time, To
 use crate::diagnosis::Explanation;
 use crate::health::Status;
 use sheet::{Ink, Sheet, plain};
+
+pub use episode::timelines;
+pub(super) use episode::{Row, is_told, lasted, lines, rows};
 
 /// The report as text of at most 88 columns (longer only where a URL or an id is), with ANSI
 /// colours if `color`.
@@ -100,6 +104,7 @@ fn write(sheet: &mut Sheet, entry: &Entry<'_>, now: Time) {
     }
     sheet.gap();
     facts(sheet, entry, now);
+    episode::what_changed(sheet, entry.episode.as_ref(), now.0);
     findings(sheet, entry);
     proof(sheet, &entry.evidence, entry.examined_at.unwrap_or(now));
 }

@@ -17,6 +17,10 @@ pub enum Route {
     Diagnose,
     /// `/diagnose/{target}`
     DiagnoseTarget,
+    /// `/timeline`
+    Timeline,
+    /// `/timeline/{target}`
+    TimelineTarget,
     /// `/token/refresh`
     TokenRefresh,
     /// `/token/{credential}/refresh`
@@ -40,6 +44,8 @@ impl Route {
         Self::HealthTarget,
         Self::Diagnose,
         Self::DiagnoseTarget,
+        Self::Timeline,
+        Self::TimelineTarget,
         Self::TokenRefresh,
         Self::CredentialRefresh,
         Self::Metrics,
@@ -58,6 +64,8 @@ impl Route {
             Self::HealthTarget => "/health/{target}",
             Self::Diagnose => "/diagnose",
             Self::DiagnoseTarget => "/diagnose/{target}",
+            Self::Timeline => "/timeline",
+            Self::TimelineTarget => "/timeline/{target}",
             Self::TokenRefresh => "/token/refresh",
             Self::CredentialRefresh => "/token/{credential}/refresh",
             Self::Metrics => "/metrics",
@@ -75,6 +83,8 @@ impl Route {
             Self::HealthTarget => &[200, 400, 404, 405, 500, 503],
             Self::Diagnose => &[200, 400, 401, 403, 405, 406, 429, 500, 503, 504],
             Self::DiagnoseTarget => &[200, 400, 401, 403, 404, 405, 406, 429, 500, 503, 504],
+            Self::Timeline => &[200, 400, 401, 403, 405, 406, 500],
+            Self::TimelineTarget => &[200, 400, 401, 403, 404, 405, 406, 500],
             Self::TokenRefresh => &[200, 401, 403, 405, 409, 429, 500, 502, 503, 504],
             Self::CredentialRefresh => &[200, 401, 403, 404, 405, 409, 429, 500, 502, 503, 504],
             Self::Page => &[200, 400, 401, 403, 404, 405, 500],
@@ -116,6 +126,9 @@ impl Phase {
 
 /// What an experiment can lead to.
 pub(super) const EXPERIMENT_RESULTS: [&str; 2] = ["determined", "undetermined"];
+
+/// What writing to the state directory can lead to.
+pub(super) const WRITE_RESULTS: [&str; 2] = ["ok", "failed"];
 
 /// The outcomes that an attempt to mint a token can have, besides success.
 pub(super) const MINT_FAILURES: &[Outcome] = &[

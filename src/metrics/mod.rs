@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use prometheus::{Encoder, Gauge, Histogram, IntCounterVec, IntGauge, Registry, TextEncoder};
 
-use self::labels::{EXPERIMENT_RESULTS, Phase};
+use self::labels::{EXPERIMENT_RESULTS, Phase, WRITE_RESULTS};
 use self::vectors::{HttpCounters, ProbeCounters, RefreshCounters};
 use crate::clock::Moment;
 use crate::diagnosis::{Finding, Outcome};
@@ -39,6 +39,7 @@ pub struct Metrics {
     http: HttpCounters,
     scheduler_lag: Gauge,
     reload_successful: IntGauge,
+    state_writes: IntCounterVec,
 }
 
 impl Metrics {
@@ -67,6 +68,7 @@ impl Metrics {
                 "config_last_reload_successful",
                 "Whether the configuration was read successfully the last time: 1 or 0.",
             ))?,
+            state_writes: state_writes(&registry)?,
             registry,
             process: process::Process::default(),
         };
@@ -115,6 +117,13 @@ impl Metrics {
     pub fn refresh(&self, credential: &Name, result: Result<(), Outcome>, took: Duration) {
         self.refreshes.count(credential, result);
         self.refresh_duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts an attempt to write to the state directory.
+    pub fn state_write(&self, written: bool) {
+        let [ok, failed] = WRITE_RESULTS;
+        let result = if written { ok } else { failed };
+        self.state_writes.with_label_values(&[result]).inc();
     }
 
     /// Tells how late a probe began.
@@ -169,6 +178,19 @@ fn experiments(registry: &Registry) -> prometheus::Result<IntCounterVec> {
                 .with_label_values(&[experiment.slug(), result])
                 .reset();
         }
+    }
+    Ok(vector)
+}
+
+fn state_writes(registry: &Registry) -> prometheus::Result<IntCounterVec> {
+    let vector = vectors::counter_vec(
+        registry,
+        "state_writes_total",
+        "Attempts to write to the state directory.",
+        &["result"],
+    )?;
+    for result in WRITE_RESULTS {
+        vector.with_label_values(&[result]).reset();
     }
     Ok(vector)
 }

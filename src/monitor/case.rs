@@ -81,12 +81,18 @@ impl Examined {
 }
 
 impl Case {
-    /// Nothing is known yet.
-    pub(super) fn new(pause: Duration) -> Self {
+    /// The first round, after an earlier run in which access last worked like this.
+    ///
+    /// The tokens of two runs are counted from 1 each, so that they cannot be compared.
+    pub(super) fn after(good: Option<Standing>, pause: Duration) -> Self {
+        let good = good.map(|good| Standing {
+            token: None,
+            ..good
+        });
         Self {
             pause,
             examined: None,
-            good: None,
+            good: good.map(Arc::new),
         }
     }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::case::Case;
 use self::limits::Bucket;
-use self::recorder::Recorder;
+use self::recorder::{Memory, Recorder};
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -30,7 +30,9 @@ use crate::metrics::Metrics;
 use crate::probe::Prober;
 use crate::schedule::Schedule;
 use crate::snapshot::Snapshot;
+use crate::store::{Recalled, Store};
 use crate::target::{Credential, Name, Target};
+use crate::timeline::Timeline;
 use crate::token::{Minter, NotRenewed, Permits, Setup, Tokens};
 use crate::upstream::Upstream;
 
@@ -120,17 +122,33 @@ impl Pace {
     }
 }
 
+/// What the watch begins with.
+#[derive(Debug)]
+pub struct Beginning {
+    /// How the first round begins.
+    pub pace: Pace,
+    /// What is known of earlier runs.
+    pub recalled: Recalled,
+    /// Where what is new is kept, if it is to outlive the process.
+    pub store: Option<Store>,
+}
+
 /// Starts watching: every task lives in `tasks` and ends when `stop` is cancelled.
 #[must_use]
 pub fn start(
     config: &Config,
-    pace: Pace,
+    beginning: Beginning,
     upstream: &Upstream,
     clock: &Clock,
     metrics: &Arc<Metrics>,
     tasks: &mut JoinSet<&'static str>,
     stop: &CancellationToken,
 ) -> Monitor {
+    let Beginning {
+        pace,
+        recalled,
+        store,
+    } = beginning;
     let (attempts, finished) = mpsc::unbounded_channel();
     let setup = Setup {
         upstream: upstream.clone(),
@@ -150,15 +168,17 @@ pub fn start(
     };
     let tokens = start_minters(config, pace, &setup, tasks, stop);
     let (reports, received) = mpsc::channel(REPORTS);
+    let (cases, memory) = remember(config, recalled, store);
     let (recorder, snapshots) = Recorder::new(
         config,
+        memory,
         clock.clone(),
         Arc::clone(metrics),
         tokens.values().cloned(),
     );
     let prober = Prober::new(upstream.clone(), clock.clone(), config.probe.max_in_flight);
     let mut examinations = HashMap::new();
-    for (index, target) in config.targets.iter().enumerate() {
+    for ((index, target), cases) in config.targets.iter().enumerate().zip(cases) {
         let Some(tokens) = tokens.get(&target.credential.name) else {
             continue;
         };
@@ -174,11 +194,7 @@ pub fn start(
             clock: clock.clone(),
             reports: reports.clone(),
             requests,
-            cases: target
-                .operations
-                .iter()
-                .map(|_| Case::new(config.probe.examination_pause))
-                .collect(),
+            cases,
             // Somebody who waits for one answer does not wait for what will be needed later.
             surveys: pace == Pace::Spread,
         };
@@ -192,6 +208,40 @@ pub fn start(
         forced: Arc::default(),
         clock: clock.clone(),
     }
+}
+
+/// What is known of earlier runs, for the tasks of the targets and for the recorder, per target and
+/// operation in order.
+fn remember(
+    config: &Config,
+    mut recalled: Recalled,
+    store: Option<Store>,
+) -> (Vec<Vec<Case>>, Memory) {
+    let count = config.targets.iter().map(|one| one.operations.len()).sum();
+    let mut cases = Vec::with_capacity(config.targets.len());
+    let mut timelines = Vec::with_capacity(config.targets.len());
+    for target in &config.targets {
+        let mut of_target = (Vec::new(), Vec::new());
+        for operation in &target.operations {
+            let past = recalled.take(&target.name, operation);
+            let mut timeline = Timeline::new(count);
+            let dropped = timeline.recall(past.episodes);
+            if let Some(store) = &store {
+                let forget = |id| store.forget(&target.name, operation, id);
+                dropped.into_iter().for_each(forget);
+            }
+            of_target
+                .0
+                .push(Case::after(past.good, config.probe.examination_pause));
+            of_target.1.push(Arc::new(timeline));
+        }
+        cases.push(of_target.0);
+        timelines.push(of_target.1);
+    }
+    if let Some(store) = &store {
+        store.forget_strangers(&recalled);
+    }
+    (cases, Memory { timelines, store })
 }
 
 fn start_minters(

@@ -13,7 +13,9 @@ use crate::evidence::Evidence;
 use crate::health::{Health, Seen, Thresholds, stale_after};
 use crate::metrics::Metrics;
 use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
+use crate::store::Store;
 use crate::target::Target;
+use crate::timeline::{Recorded, Timeline, is_news};
 use crate::token::{Attempt, Tokens};
 
 /// How often a snapshot is published although nothing happened: the scheduler's heartbeat.
@@ -21,8 +23,16 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Most reports that go into one snapshot.
 const MOST_AT_ONCE: usize = 64;
 
+/// What outlives a round, and perhaps the process.
+pub(super) struct Memory {
+    /// Per target and operation, in order.
+    pub(super) timelines: Vec<Vec<Arc<Timeline>>>,
+    pub(super) store: Option<Store>,
+}
+
 pub(super) struct Recorder {
     clock: Clock,
+    store: Option<Store>,
     metrics: Arc<Metrics>,
     tokens: Vec<Tokens>,
     /// Calls left, per credential, in the order of `tokens`.
@@ -60,6 +70,7 @@ impl Lag {
 impl Recorder {
     pub(super) fn new(
         config: &Config,
+        memory: Memory,
         clock: Clock,
         metrics: Arc<Metrics>,
         tokens: impl Iterator<Item = Tokens>,
@@ -81,13 +92,15 @@ impl Recorder {
             targets: config
                 .targets
                 .iter()
-                .map(|target| Arc::new(view(target, config)))
+                .zip(memory.timelines)
+                .map(|(target, timelines)| Arc::new(view(target, config, timelines)))
                 .collect(),
             credentials: Vec::new(),
         };
         let (published, receiver) = watch::channel(Arc::new(snapshot.clone()));
         let mut recorder = Self {
             clock,
+            store: memory.store,
             metrics,
             remaining: vec![None; tokens.len()],
             tokens,
@@ -174,6 +187,11 @@ impl Recorder {
         }
         let target = Arc::make_mut(target);
         if let Some(check) = target.checks.get_mut(operation) {
+            let timeline = Arc::make_mut(&mut check.timeline);
+            let recorded = timeline.observe(&diagnosis, evidence.before.as_ref());
+            if let Some(store) = &self.store {
+                keep(store, &diagnosis, evidence, recorded);
+            }
             update(check, diagnosis, evidence, &target.thresholds);
         }
     }
@@ -189,6 +207,24 @@ impl Recorder {
             .map(|(tokens, remaining)| Arc::new(credential(tokens, *remaining, now)))
             .collect();
         self.published.send_replace(Arc::new(self.snapshot.clone()));
+    }
+}
+
+/// Keeps what is new beyond the end of the process.
+fn keep(store: &Store, diagnosis: &Diagnosis, evidence: &Evidence, recorded: Recorded) {
+    let (target, operation) = (&diagnosis.target, diagnosis.operation);
+    if let Some(episode) = &recorded.episode {
+        store.keep(episode);
+    }
+    for id in recorded.dropped {
+        store.forget(target, operation, id);
+    }
+    if diagnosis.finding.outcome() == Outcome::Ok {
+        let before = evidence.before.as_deref();
+        let standing = diagnosis.standing.clone();
+        let good = before.map_or_else(|| standing.clone(), |before| standing.clone().or(before));
+        let is_news = is_news(before, &good);
+        store.good(target, operation, Arc::new(good), is_news);
     }
 }
 
@@ -239,7 +275,7 @@ fn tell_change(diagnosis: &Diagnosis, first: bool) {
     }
 }
 
-fn view(target: &Target, config: &Config) -> TargetView {
+fn view(target: &Target, config: &Config, timelines: Vec<Arc<Timeline>>) -> TargetView {
     TargetView {
         name: target.name.clone(),
         api: target.api.as_str().trim_end_matches('/').to_owned(),
@@ -255,13 +291,15 @@ fn view(target: &Target, config: &Config) -> TargetView {
         checks: target
             .operations
             .iter()
-            .map(|operation| CheckView {
+            .zip(timelines)
+            .map(|(operation, timeline)| CheckView {
                 operation,
                 health: Health::default(),
                 diagnosis: None,
                 since: None,
                 last_probe: None,
                 last_success: None,
+                timeline,
             })
             .collect(),
     }

@@ -4,3 +4,4 @@
 mod commands;
 mod diagnose;
 mod service;
+mod state;

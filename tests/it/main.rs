@@ -26,5 +26,6 @@ mod scenarios;
 mod secrecy;
 mod service;
 mod tidy;
+mod timeline;
 mod token;
 mod week;

@@ -9,6 +9,8 @@ mod network;
 mod targets;
 mod url;
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use self::files::Files;
@@ -60,6 +62,7 @@ pub(super) fn resolve(input: &Input<'_>, problems: &mut Problems) -> Option<Conf
     let mut files = Files::new(input.environment);
     let mut server = merged.server;
     server.admin_token = admin_token(input, &mut files, problems);
+    server.state_dir = state_dir(input, &files, problems);
     check_details(input, &server, problems);
     check_times(input, &merged.probe, problems);
     let network = network::resolve(input, merged.network, &files, problems);
@@ -134,6 +137,11 @@ fn admin_token(
         value,
         file: Some(path),
     })
+}
+
+fn state_dir(input: &Input<'_>, files: &Files<'_>, problems: &mut Problems) -> Option<PathBuf> {
+    let setting = input.setting("server.state_dir")?;
+    files.path(&setting.place, setting.text()?, problems)
 }
 
 fn check_details(input: &Input<'_>, server: &Server, problems: &mut Problems) {

@@ -341,6 +341,18 @@ fn certificate_files_are_looked_at() {
 }
 
 #[test]
+fn the_state_directory_is_found_from_the_file_and_need_not_exist() {
+    let case = Case::file("[server]\nstate_dir = \"state\"\n");
+    let expected = case.path().join("state");
+    assert_eq!(case.config().server.state_dir, Some(expected.clone()));
+    assert!(
+        !expected.exists(),
+        "a check of the configuration makes nothing"
+    );
+    assert_eq!(Case::file("").config().server.state_dir, None);
+}
+
+#[test]
 fn no_text_is_endless() {
     let case = Case::file(&format!("[genesys]\nregion = \"{}\"\n", "x".repeat(5000)));
     assert_eq!(

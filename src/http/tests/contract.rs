@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::diagnosis::{Cause, Outcome};
-use crate::http::examples::{failing, mixed, passing, starting, warning};
+use crate::http::examples::{failing, mixed, passing, starting, troubled, warning};
 use crate::http::problem::Kind;
 use crate::http::{ENDPOINTS, OPENAPI};
 use crate::metrics::Route;
@@ -145,6 +145,8 @@ fn asks(path: &str, method: &str) -> Vec<Ask> {
         query("fresh=1"),
         query("strict=1"),
         query("page=2"),
+        query("since=1h"),
+        query("since=tomorrow"),
         query("target=nobody"),
         get(uri.replace("prod-eu", "nobody"))
             .method(plain.method.clone())
@@ -160,7 +162,14 @@ async fn every_answer_is_documented_and_every_documented_answer_is_given() {
     let document = document();
     let mut seen: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     let mut stages = Vec::new();
-    for snapshot in [passing(), warning(), failing(), starting(), mixed()] {
+    for snapshot in [
+        passing(),
+        warning(),
+        failing(),
+        starting(),
+        mixed(),
+        troubled(),
+    ] {
         stages.push(Stage::new(snapshot).await.app);
     }
     let mut locked = stages[0].clone();

@@ -6,6 +6,9 @@ const WIDTH: usize = 88;
 /// Column at which the values of a field begin.
 const VALUE_COLUMN: usize = 12;
 
+/// Columns between two values that stand side by side.
+const GUTTER: usize = 2;
+
 /// How a piece of text stands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ink {
@@ -84,6 +87,20 @@ impl Sheet {
     /// A labelled value; its further lines stand under the first.
     pub(super) fn field(&mut self, label: &str, value: &str) {
         self.hanging(&format!("  {label}"), value);
+    }
+
+    /// Two values side by side, each wrapped in its column.
+    pub(super) fn columns(&mut self, label: &str, left: &str, right: &str) {
+        let width = (WIDTH - VALUE_COLUMN - GUTTER) / 2;
+        let (left, right) = (wrap(left, width), wrap(right, width));
+        for number in 0..left.len().max(right.len()) {
+            let cell = |cells: &[String]| cells.get(number).cloned().unwrap_or_default();
+            let lead = if number == 0 { label } else { "" };
+            let lead = format!("    {lead:lead_width$}", lead_width = VALUE_COLUMN - 4);
+            let lead = self.ink(Ink::Faint, &lead);
+            let (left, right) = (cell(&left), cell(&right));
+            self.line(&format!("{lead}{left:width$}{:GUTTER$}{right}", ""));
+        }
     }
 
     /// A value after `lead`, which stands left of the column of values.

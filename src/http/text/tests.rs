@@ -1,5 +1,5 @@
 use super::*;
-use crate::http::examples::{after, failing, hostile, mixed, passing, warning};
+use crate::http::examples::{after, failing, hostile, mixed, passing, troubled, warning};
 use crate::http::wire;
 use crate::snapshot::Snapshot;
 
@@ -30,8 +30,40 @@ fn several_are_counted_and_the_worst_comes_first() {
 }
 
 #[test]
+fn what_changed_stands_side_by_side() {
+    let text = text(&troubled(), 95);
+    let (_, section) = text.split_once("  What changed").unwrap();
+    let (section, _) = section.split_once("  Ruled out").unwrap();
+    insta::assert_snapshot!(section);
+}
+
+#[test]
+fn a_timeline() {
+    let troubled = troubled();
+    let all = wire::timelines(&troubled, after(95), None, None);
+    insta::assert_snapshot!(timelines(&all, false));
+    let none = passing();
+    let none = wire::timelines(&none, after(95), None, Some(after(0).wall));
+    assert_eq!(
+        timelines(&none, false),
+        "No episode of trouble is known since 2026-03-02 12:00:00 UTC.\n"
+    );
+}
+
+#[test]
+fn an_episode_is_told_as_long_as_it_matters() {
+    let troubled = troubled();
+    let day = 24 * 60 * 60;
+    for (seconds, count) in [(95, 2), (day + 61, 1)] {
+        let told = text(&troubled, seconds).matches("What changed").count();
+        assert_eq!(told, count, "{seconds}");
+    }
+}
+
+#[test]
 fn lines_are_short_unless_a_request_is_long() {
-    for line in text(&mixed(), 95).lines() {
+    let text = text(&mixed(), 95) + &text(&troubled(), 95);
+    for line in text.lines() {
         let long = line.chars().count() > 88;
         assert!(!long || line.contains("https://"), "{line}");
         assert_eq!(line, line.trim_end());

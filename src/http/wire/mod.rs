@@ -3,6 +3,7 @@
 //! Fields and their order are stable API: `GET /diagnose` and `why403 diagnose --format json`
 //! print exactly this. Fields that are not serialized serve the renderings for people.
 
+mod episodes;
 mod parts;
 
 use jiff::Timestamp;
@@ -14,6 +15,10 @@ use crate::health::{State, Status, Verdict, worst};
 use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
 use crate::target::{Name, Operation};
 
+pub use episodes::{
+    Difference, Episode, Listed, PermittedIn, Recovery, Standing, Timelines, TokenNumber, Turn,
+    timelines,
+};
 pub use parts::{
     Answer, Caller, Division, Ending, Line, Missing, OpenQuestion, Queue, Queues, Remedy, Required,
     Role, RuledOut, Token, token,
@@ -89,6 +94,8 @@ pub struct Entry<'a> {
     pub required: Required,
     /// Access that works with the cached token and is about to end; null when it is not.
     pub early_warning: Option<Ending<'a>>,
+    /// The episode of trouble that goes on, or the last one; null when there was none.
+    pub episode: Option<Episode<'a>>,
     /// The verdict and its reason.
     #[serde(skip)]
     pub verdict: Verdict,
@@ -133,6 +140,7 @@ fn entry<'a>(
     };
     Entry {
         last_probe: check.last_probe.map(|at| at.wall),
+        episode: check.timeline.latest().map(|it| episodes::episode(it)),
         ..entry
     }
 }
@@ -167,6 +175,7 @@ pub fn examined(
         ruled_out: diagnosis.ruled_out.iter().map(ruled_out).collect(),
         undetermined: diagnosis.undetermined.iter().map(open_question).collect(),
         evidence: diagnosis.evidence.iter().map(line).collect(),
+        episode: None,
         verdict,
         last_probe: Some(diagnosis.examined_at),
     }
@@ -211,6 +220,7 @@ fn unexamined<'a>(
         ruled_out: Vec::new(),
         undetermined: Vec::new(),
         evidence: Vec::new(),
+        episode: None,
         verdict,
         last_probe: None,
     }

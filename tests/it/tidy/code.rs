@@ -14,9 +14,11 @@ pub(super) const ORDER: &[&str] = &[
     "diagnosis",
     "health",
     "schedule",
+    "timeline",
     "upstream",
     "token",
     "probe",
+    "store",
     "snapshot",
     "metrics",
     "monitor",
@@ -28,7 +30,14 @@ pub(super) const ORDER: &[&str] = &[
 ];
 
 /// Modules that are functions of their arguments: no I/O, no clock, no task, no log.
-const PURE: &[&str] = &["target", "evidence", "diagnosis", "health", "schedule"];
+const PURE: &[&str] = &[
+    "target",
+    "evidence",
+    "diagnosis",
+    "health",
+    "schedule",
+    "timeline",
+];
 
 /// What no pure module names: crates and keywords.
 const IMPURE_WORDS: &[&str] = &[

@@ -21,19 +21,20 @@ mod open;
 mod permissions;
 mod plan;
 mod reading;
+mod remedy;
 mod rules;
 mod visibility;
 mod words;
 
 use crate::evidence::{Answer, Evidence, Identity, Standing, Step, TokenEvidence};
 
-pub use catalogue::{Entry, Neighbour, entry};
+pub use catalogue::{Entry, Neighbour, entry, proof};
 pub use cause::{Cause, Class, Outcome};
 pub use explain::{Explanation, explain, suggestions};
 pub use minting::{is_definitive, mint_outcome};
 pub use model::{
-    AnswerFacts, Confidence, Diagnosis, Division, EarlyWarning, EvidenceLine, Finding, Missing,
-    OpenQuestion, Queue, Queues, Remedy, RuledOut,
+    AnswerFacts, Command, Confidence, Diagnosis, Division, EarlyWarning, EvidenceLine, Finding,
+    Missing, OpenQuestion, Queue, Queues, Remedy, RuledOut, Tool,
 };
 pub use plan::{Ask, Depth, MOST_CALLS, next};
 
@@ -46,14 +47,7 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
         kind: facts::settled_kind(evidence, owner),
         ..evidence.identity.clone()
     };
-    let context = catalogue::Context {
-        identity: &identity,
-        operation: evidence.operation,
-        missing: &reading.missing,
-        answer: reading.answer.as_ref(),
-        host: reading.host.as_deref(),
-    };
-    let remedy = catalogue::remedy(reading.finding, &context);
+    let remedy = remedy::remedy(evidence, &reading, &identity);
     let exclusions = reading
         .facts(evidence)
         .map(|facts| exclusions::exclusions(&facts, &reading))

@@ -43,14 +43,30 @@ fn because(evidence: &Evidence, reading: &Reading) -> String {
         .as_ref()
         .is_some_and(|refusal| refusal.read_from == reading.because);
     match reading.finding {
-        Finding::Forbidden(_) if is_read => format!("This is read from {}.", from(because)),
+        Finding::Forbidden(_) if is_read && is_source(because) => {
+            format!("This is read from {because}.")
+        }
+        Finding::Forbidden(_) if is_read => format!("{}.", capitalized(because)),
         Finding::Forbidden(_)
         | Finding::Other(Outcome::Ok | Outcome::QueuesEmpty | Outcome::QueuesMissing)
             if !evidence.experiments.is_empty() =>
         {
-            format!("The reason: {because}.")
+            format!("{}.", capitalized(because))
         }
         _ => format!("Seen: {because}."),
+    }
+}
+
+/// The clause as the beginning of a sentence; a permission keeps its spelling.
+fn capitalized(clause: &str) -> String {
+    let is_name = clause
+        .split(' ')
+        .next()
+        .is_some_and(|word| word.contains(':'));
+    let mut letters = clause.chars();
+    match letters.next() {
+        Some(first) if !is_name => first.to_uppercase().chain(letters).collect(),
+        _ => clause.to_owned(),
     }
 }
 
@@ -70,13 +86,9 @@ fn warned(warning: &EarlyWarning) -> String {
     )
 }
 
-/// Reads on after "This is read from".
-fn from(because: &str) -> String {
-    if because.starts_with("the error code") || because.starts_with("the words") {
-        because.to_owned()
-    } else {
-        format!("this: {because}")
-    }
+/// Whether the words read on after "This is read from".
+fn is_source(because: &str) -> bool {
+    because.starts_with("the error code") || because.starts_with("the words")
 }
 
 fn refused(cause: Cause, evidence: &Evidence, reading: &Reading) -> String {
@@ -123,14 +135,62 @@ fn refused(cause: Cause, evidence: &Evidence, reading: &Reading) -> String {
                 list(&missing.scopes)
             )
         }
-        Cause::EdgeBlock => format!(
-            "{operation} is refused, most likely by something in front of the platform: {caller} \
-             and its roles were perhaps never looked at."
-        ),
+        Cause::EdgeBlock if reading.confidence == Confidence::Proven => {
+            format!("{operation} is refused by something in front of the platform.")
+        }
+        Cause::EdgeBlock => {
+            format!("{operation} is refused, most likely by something in front of the platform.")
+        }
         _ => format!(
-            "{operation} is refused. {}.",
-            entry(Finding::Forbidden(cause)).title
+            "{operation} {}.",
+            refused_otherwise(cause, evidence, reading)
         ),
+    }
+}
+
+/// What was refused for another reason than that something is missing, in words that follow the
+/// operation.
+fn refused_otherwise(cause: Cause, evidence: &Evidence, reading: &Reading) -> String {
+    let is_proven = reading.confidence == Confidence::Proven;
+    let required = match reading.missing.permissions.as_slice() {
+        [] => list(evidence.operation.permissions),
+        named => list(named),
+    };
+    let owner = super::facts::owner(evidence);
+    let org = owner.and_then(|owner| owner.organization.as_ref());
+    let named = |unknown: &str| {
+        org.map_or_else(
+            || unknown.to_owned(),
+            |org| format!("the org {}", org.shown()),
+        )
+    };
+    match cause {
+        Cause::StaleToken if is_proven => "is refused because of the cached token".to_owned(),
+        Cause::StaleToken => "is refused, and the cached token could be the reason".to_owned(),
+        Cause::Propagating if is_proven => {
+            "was refused, and is accepted by now: a change of roles was on its way".to_owned()
+        }
+        Cause::Propagating => "is refused, and a change of roles seems to be on its way".to_owned(),
+        Cause::PermissionNotInOrg if is_proven => {
+            format!("is refused: {} does not have {required}", named("the org"))
+        }
+        Cause::PermissionNotInOrg => {
+            format!(
+                "is refused, and {} seems not to have {required}",
+                named("the org")
+            )
+        }
+        Cause::PolicyDenied => format!("is refused although {required} is held"),
+        Cause::TrustorPermission => format!(
+            "is refused: {} has not granted it to guests from another org",
+            named("the org that is visited")
+        ),
+        Cause::ObjectForbidden if evidence.operation.lists => {
+            "is refused, and the answer does not say why".to_owned()
+        }
+        Cause::ObjectForbidden => "is refused for one object, or one use of it".to_owned(),
+        Cause::UnreadableForbidden => "is refused with a body that cannot be read".to_owned(),
+        _ => "is refused with a code or message that why403 does not know".to_owned(),
     }
 }
 
@@ -138,15 +198,22 @@ fn happened(outcome: Outcome, evidence: &Evidence, reading: &Reading) -> String 
     let operation = evidence.operation.label();
     match outcome {
         Outcome::Ok => match reading.queues.total {
-            Some(total) => format!(
-                "{operation} works: {} visible.",
-                counted(total, evidence.operation)
-            ),
+            Some(total) => {
+                let total = counted(total, evidence.operation);
+                format!("{operation} works: {total} visible{}.", compared(reading))
+            }
             None => format!("{operation} works."),
         },
-        Outcome::QueuesEmpty => format!("{operation} is accessible, but no queue is returned."),
+        Outcome::QueuesEmpty => format!(
+            "{operation} is accessible, but no queue is returned{}.",
+            compared(reading)
+        ),
         Outcome::QueuesMissing => {
-            format!("{operation} works, but shows fewer queues than expected.")
+            let total = counted(reading.queues.total.unwrap_or_default(), evidence.operation);
+            format!(
+                "{operation} works, but shows only {total}{}.",
+                compared(reading)
+            )
         }
         outcome => {
             let title = entry(Finding::Other(outcome)).title;
@@ -155,6 +222,14 @@ fn happened(outcome: Outcome, evidence: &Evidence, reading: &Reading) -> String 
                 None => format!("{title}."),
             }
         }
+    }
+}
+
+/// What the count is compared with, in words that follow it.
+fn compared(reading: &Reading) -> String {
+    match reading.compared.as_str() {
+        "" => String::new(),
+        compared => format!("; {compared}"),
     }
 }
 

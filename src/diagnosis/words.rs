@@ -245,10 +245,15 @@ pub(super) fn counted(total: u64, operation: &Operation) -> String {
 }
 
 fn caller(evidence: &Evidence) -> String {
-    match (&evidence.identity.client_id, evidence.identity.kind) {
-        (Some(id), _) => format!("the OAuth client {id}"),
-        (None, IdentityKind::User) => "the user".to_owned(),
-        (None, _) => "the token's owner".to_owned(),
+    let owner = super::facts::owner(evidence);
+    let told = owner.and_then(|owner| owner.client.as_ref());
+    let told = told.map(|client| client.named.id.as_str());
+    let id = evidence.identity.client_id.as_deref().or(told);
+    match (settled_kind(evidence, owner), id) {
+        (IdentityKind::User, _) => "the user".to_owned(),
+        (IdentityKind::Machine, Some(id)) => format!("the OAuth client {id}"),
+        (IdentityKind::Machine, None) => "the OAuth client".to_owned(),
+        (IdentityKind::Unknown, _) => "the token's owner".to_owned(),
     }
 }
 

@@ -75,6 +75,8 @@ pub(super) enum When {
     PasswordGrant,
     /// The token was asked for in another way.
     OtherGrant,
+    /// The same, and the token endpoint does not offer that way.
+    UnknownGrant,
 }
 
 impl When {
@@ -111,6 +113,10 @@ impl When {
             Self::Traced => !case.trace.is_empty(),
             Self::PasswordGrant => context.identity.grant == "password",
             Self::OtherGrant => context.identity.grant != "password",
+            Self::UnknownGrant => {
+                let code = context.answer.and_then(|answer| answer.code.as_deref());
+                Self::OtherGrant.holds(context) && code == Some("unsupported_grant_type")
+            }
             Self::BelowMinimum => case.below_minimum,
             Self::Grantable
             | Self::LossUnknown

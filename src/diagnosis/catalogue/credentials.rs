@@ -180,6 +180,11 @@ pub(super) static GRANT_REJECTED: Entry = Entry {
         .when(When::PasswordGrant),
         both("If {host} is a gateway of your own, ask its team whether it offers the password grant.")
             .when(When::PasswordGrant),
+        both(
+            "Check that {host} is the login host of Genesys Cloud: what answered does not offer this \
+             grant, and Genesys Cloud does.",
+        )
+        .when(When::UnknownGrant),
         machine(
             "In {oauth}, open {client}: its grant type must be Client Credentials. Otherwise use, or \
              add, a client of that type for this integration.",

@@ -230,6 +230,24 @@ fn the_password_grant_is_called_what_it_is() {
         remedy.steps[0].contains("does not offer name and password"),
         "{remedy:?}"
     );
+    let identity = Identity {
+        grant: "client_credentials",
+        ..identity.clone()
+    };
+    let answer = AnswerFacts {
+        code: Some("unsupported_grant_type".to_owned()),
+        ..answer()
+    };
+    let context = Context {
+        identity: &identity,
+        answer: Some(&answer),
+        ..context
+    };
+    let remedy = compose(Finding::Other(Outcome::GrantRejected), &context);
+    assert!(
+        remedy.steps[0].contains("does not offer this grant"),
+        "{remedy:?}"
+    );
 }
 
 #[test]

@@ -180,7 +180,10 @@ fn scope_named(facts: &Facts<'_>) -> Option<Conclusion> {
     match facts.scopes_cover() {
         Some(false) => conclude(
             Confidence::Proven,
-            "the answer asks for a scope, and the token carries none that covers the operation",
+            &format!(
+                "the answer asks for a scope, and by its own description the token carries only {}",
+                list(facts.scopes().unwrap_or_default())
+            ),
             &[TokensMe],
         ),
         Some(true) => conclude(

@@ -181,6 +181,9 @@ fn refused_otherwise(cause: Cause, evidence: &Evidence, reading: &Reading) -> St
             )
         }
         Cause::PolicyDenied => format!("is refused although {required} is held"),
+        Cause::TrustorPermission if reading.confidence == Confidence::Possible => {
+            "is refused in words about access from another org".to_owned()
+        }
         Cause::TrustorPermission => format!(
             "is refused: {} has not granted it to guests from another org",
             named("the org that is visited")

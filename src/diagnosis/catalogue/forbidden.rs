@@ -298,6 +298,7 @@ pub(super) static TRUSTOR_PERMISSION: Entry = Entry {
             "For an integration, have an administrator of {org} create an OAuth client there, with a \
              role that carries {permissions} and nothing else, and use that client instead.",
         ),
+        both(SUPPORT).when(When::Doubted),
     ],
     propagation: ROLES_SPREAD,
     expect: WORKS,

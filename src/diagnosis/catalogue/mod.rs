@@ -135,7 +135,8 @@ const RUNNERS: &str = "The team that runs the integration";
 const NETWORK: &str = "The network or platform team";
 
 const ROLES_SPREAD: &str = "Changes of roles usually show within minutes: Genesys' own tools wait 10 \
-    seconds, its help pages allow up to five minutes.";
+    seconds, its help pages allow up to five minutes. If the change was made just now, wait that long \
+    first.";
 const AT_ONCE: &str = "The next call shows it; nothing has to spread through Genesys Cloud.";
 const UNDOCUMENTED: &str =
     "Genesys does not document how long this takes; look again after a few minutes.";

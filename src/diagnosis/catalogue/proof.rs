@@ -7,7 +7,7 @@ use super::Cause;
 pub fn proof(cause: Cause) -> &'static str {
     match cause {
         Cause::MissingPermission => {
-            "The answer names the permission, and the platform shows that it is held in no division. \
+            "The answer speaks of a permission, and the platform shows that it is held in no division. \
              Likely by the answer alone."
         }
         Cause::MissingDivisionPermission => {

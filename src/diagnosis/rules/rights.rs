@@ -111,7 +111,12 @@ pub(super) fn permission_not_held(facts: &Facts<'_>) -> Option<Conclusion> {
         Cause::MissingPermission | Cause::MissingDivisionPermission
     );
     let (confidence, why) = if speaks_of_permissions {
-        let why = "the answer says so, and the platform shows that it is held in no division";
+        let why = if facts.named().is_some() {
+            "the answer says so, and the platform shows that it is held in no division"
+        } else {
+            "the answer speaks of a permission and names none; the one that the operation requires is \
+             held in no division"
+        };
         (Confidence::Proven, why)
     } else {
         let why = "the answer does not name a permission, but the one that the operation requires is \

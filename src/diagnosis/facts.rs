@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::forbidden::Refusal;
 use super::permissions::domain;
 use crate::evidence::{
@@ -198,16 +200,21 @@ impl<'a> Facts<'a> {
         kleene(suspect.permissions.iter().map(known), suspect.mode)
     }
 
-    /// How long before the refusal a role that carries one of `suspect` was last granted.
-    pub(super) fn grant_age(&self, suspect: &Suspect<'_>) -> Option<Duration> {
+    /// When a role that carries one of `suspect` was last granted.
+    pub(super) fn granted_at(&self, suspect: &Suspect<'_>) -> Option<Timestamp> {
         let carrying = suspect.permissions.iter().map(|one| self.carrying(one));
         let made = carrying
             .flatten()
             .flatten()
             .filter_map(|grant| grant.made_at);
+        made.max()
+    }
+
+    /// How long before the refusal a role that carries one of `suspect` was last granted.
+    pub(super) fn grant_age(&self, suspect: &Suspect<'_>) -> Option<Duration> {
         let refused = self.evidence.last_probe()?.sent_at.wall;
         // A clock that is behind the platform's would show the future.
-        let age = refused.duration_since(made.max()?);
+        let age = refused.duration_since(self.granted_at(suspect)?);
         Some(Duration::try_from(age).unwrap_or(Duration::ZERO))
     }
 

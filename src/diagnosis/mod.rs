@@ -14,6 +14,7 @@ mod exclusions;
 mod explain;
 mod facts;
 mod forbidden;
+mod lines;
 mod listing;
 mod minting;
 mod model;
@@ -21,19 +22,20 @@ mod open;
 mod permissions;
 mod plan;
 mod reading;
+mod remedy;
 mod rules;
 mod visibility;
 mod words;
 
 use crate::evidence::{Answer, Evidence, Identity, Standing, Step, TokenEvidence};
 
-pub use catalogue::{Entry, Neighbour, entry};
+pub use catalogue::{Entry, Neighbour, entry, proof};
 pub use cause::{Cause, Class, Outcome};
 pub use explain::{Explanation, explain, suggestions};
 pub use minting::{is_definitive, mint_outcome};
 pub use model::{
-    AnswerFacts, Confidence, Diagnosis, Division, EarlyWarning, EvidenceLine, Finding, Missing,
-    OpenQuestion, Queue, Queues, Remedy, RuledOut,
+    AnswerFacts, Command, Confidence, Diagnosis, Division, EarlyWarning, EvidenceLine, Finding,
+    Missing, OpenQuestion, Queue, Queues, Remedy, RuledOut, Tool,
 };
 pub use plan::{Ask, Depth, MOST_CALLS, next};
 
@@ -46,14 +48,7 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
         kind: facts::settled_kind(evidence, owner),
         ..evidence.identity.clone()
     };
-    let context = catalogue::Context {
-        identity: &identity,
-        operation: evidence.operation,
-        missing: &reading.missing,
-        answer: reading.answer.as_ref(),
-        host: reading.host.as_deref(),
-    };
-    let remedy = catalogue::remedy(reading.finding, &context);
+    let remedy = remedy::remedy(evidence, &reading, &identity);
     let exclusions = reading
         .facts(evidence)
         .map(|facts| exclusions::exclusions(&facts, &reading))
@@ -75,7 +70,7 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
         remedy,
         ruled_out: exclusions::ruled_out(&exclusions),
         undetermined: open::undetermined(evidence, &reading),
-        evidence: words::lines(evidence, &reading, &exclusions),
+        evidence: lines::lines(evidence, &reading, &exclusions),
         examined_at: evidence.at.wall,
         missing: what_is_missing(&reading),
         answer: reading.answer,

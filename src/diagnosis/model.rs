@@ -186,6 +186,41 @@ pub struct Remedy {
     pub propagation: String,
     /// How to see that it worked.
     pub verify: String,
+    /// The same with other tools.
+    pub commands: Vec<Command>,
+}
+
+/// A part of a remedy as another tool does it; it can be copied and pasted whole.
+///
+/// Of what comes from outside it holds nothing but ids of a harmless form and quoted names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The tool.
+    pub tool: Tool,
+    /// What it is for, in words without marks that a shell would read.
+    pub purpose: &'static str,
+    /// One or more lines for the tool; `<word>` stands for an id that is not known.
+    pub text: String,
+}
+
+/// A tool that administrators of Genesys Cloud use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// The vendor's command-line tool.
+    Gc,
+    /// The vendor's Terraform provider.
+    Terraform,
+}
+
+impl Tool {
+    /// The name used in diagnoses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gc => "gc",
+            Self::Terraform => "terraform",
+        }
+    }
 }
 
 /// A cause that the evidence excludes.

@@ -8,7 +8,7 @@ use super::facts::{Facts, Held};
 use super::forbidden::{self, Refusal, refusal};
 use super::minting::judge;
 use super::rules::{Conclusion, conclude};
-use super::visibility::visible;
+use super::visibility::{Loss, visible};
 use super::{
     AnswerFacts, Cause, Confidence, Division, EarlyWarning, Finding, Missing, Outcome, Queues,
 };
@@ -38,6 +38,10 @@ pub(super) struct Reading {
     pub(super) refusal: Option<Refusal>,
     /// Access that works and is about to end.
     pub(super) early_warning: Option<EarlyWarning>,
+    /// What the count of queues is compared with, as a clause; empty when there is nothing.
+    pub(super) compared: String,
+    /// Why less is visible than should be.
+    pub(super) loss: Option<Loss>,
 }
 
 impl Reading {
@@ -54,6 +58,8 @@ impl Reading {
             by: Vec::new(),
             refusal: None,
             early_warning: None,
+            compared: String::new(),
+            loss: None,
         }
     }
 
@@ -182,6 +188,8 @@ fn answered(answer: &Answer, evidence: &Evidence) -> Reading {
         because: visible.because,
         by: visible.by,
         early_warning: early_warning(evidence),
+        compared: visible.compared,
+        loss: visible.loss,
         ..Reading::of(Finding::Other(visible.outcome), visible.confidence)
     }
 }

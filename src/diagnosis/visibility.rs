@@ -21,21 +21,54 @@ const ACCEPTED_AFTER: Duration = Duration::from_hours(1);
 pub(super) struct Visible {
     pub(super) outcome: Outcome,
     pub(super) confidence: Confidence,
+    /// What the count is compared with, as a clause; empty when there is nothing to compare.
+    pub(super) compared: String,
     /// Why, as a clause without a full stop; empty when all is well.
     pub(super) because: String,
     pub(super) by: Vec<ExperimentKind>,
     /// The divisions that are hidden and should not be.
     pub(super) hidden: Vec<Named>,
+    /// Why less is visible than should be; none when all is well.
+    pub(super) loss: Option<Loss>,
 }
 
-impl Visible {
-    fn new(outcome: Outcome, confidence: Confidence, because: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            confidence,
-            because: because.into(),
-            by: vec![DivisionsPermitted],
-            hidden: Vec::new(),
+/// Why less is visible than should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// A fresh token sees more.
+    Behind,
+    /// The permission is not held in a division that the configuration expects.
+    NotGranted,
+    /// The permission was held in a division when access last worked, and is not now.
+    Lost,
+    /// The permission is held in no division.
+    Nowhere,
+    /// The permission is held everywhere, and there were more queues.
+    Deleted,
+    /// The permission is held everywhere, and there are no more queues.
+    NoneThere,
+    /// No division was lost, and there were more queues.
+    DeletedOrMoved,
+    /// The permission is held in some divisions, and nothing is known from before.
+    Hidden,
+    /// Less than before for an hour, and no division was lost.
+    Meant,
+    /// Where the permission is held is not known.
+    Unknown,
+}
+
+impl Loss {
+    fn confidence(self) -> Confidence {
+        match self {
+            Self::Unknown | Self::Nowhere | Self::DeletedOrMoved | Self::Hidden => {
+                Confidence::Likely
+            }
+            Self::Behind
+            | Self::NotGranted
+            | Self::Lost
+            | Self::Meant
+            | Self::Deleted
+            | Self::NoneThere => Confidence::Proven,
         }
     }
 }
@@ -57,13 +90,17 @@ pub(super) fn is_symptom(answer: &Answer, evidence: &Evidence) -> bool {
 
 /// Judges a good answer that shows `queues`.
 pub(super) fn visible(evidence: &Evidence, queues: &Queues) -> Visible {
-    let good = Visible {
-        by: Vec::new(),
-        ..Visible::new(Outcome::Ok, Confidence::Proven, "")
-    };
     match Seen::of(evidence, queues) {
         Some(seen) if seen.is_less() => seen.judge(),
-        _ => good,
+        _ => Visible {
+            outcome: Outcome::Ok,
+            confidence: Confidence::Proven,
+            compared: String::new(),
+            because: String::new(),
+            by: Vec::new(),
+            hidden: Vec::new(),
+            loss: None,
+        },
     }
 }
 
@@ -141,92 +178,124 @@ impl<'a> Seen<'a> {
     }
 
     fn judge(&self) -> Visible {
-        let outcome = if self.total == 0 {
-            Outcome::QueuesEmpty
-        } else {
-            Outcome::QueuesMissing
-        };
-        let operation = self.evidence.operation;
-        let how_many = self.how_many();
-        let proven = |because: String| Visible::new(outcome, Confidence::Proven, because);
-        let likely = |because: String| Visible::new(outcome, Confidence::Likely, because);
-        if let Some(total) = self.seen_by_fresh() {
-            let sees = counted(total, operation);
-            return Visible {
-                by: vec![FreshToken],
-                ..proven(format!(
-                    "{how_many}a token minted just now sees {sees}: the cached one is behind"
-                ))
-            };
+        let loss = self.loss();
+        Visible {
+            outcome: self.outcome(loss),
+            confidence: loss.confidence(),
+            compared: self.compared(),
+            because: self.because(loss),
+            by: match loss {
+                Loss::Behind => vec![FreshToken],
+                Loss::Unknown => Vec::new(),
+                _ => vec![DivisionsPermitted],
+            },
+            hidden: match loss {
+                Loss::NotGranted => self.unseen(),
+                Loss::Lost => self.lost().unwrap_or_default(),
+                _ => Vec::new(),
+            },
+            loss: Some(loss),
         }
-        let unseen = self.unseen();
-        if !unseen.is_empty() {
-            let because = format!(
-                "{how_many}{} is not held in {}",
-                self.permission(),
-                names(&unseen)
-            );
-            return Visible {
-                hidden: unseen,
-                ..proven(because)
-            };
+    }
+
+    fn loss(&self) -> Loss {
+        if self.seen_by_fresh().is_some() {
+            return Loss::Behind;
+        }
+        if !self.unseen().is_empty() {
+            return Loss::NotGranted;
         }
         let Some(permitted) = self.permitted else {
-            return Visible {
-                by: Vec::new(),
-                ..likely(how_many.trim_end_matches("; ").to_owned())
-            };
+            return Loss::Unknown;
         };
         let lost = self.lost();
-        if let Some(lost) = lost.as_ref().filter(|lost| !lost.is_empty()) {
-            let because = format!(
-                "{how_many}{} was held in {} when access last worked, and is not now: access to \
-                 that division was lost",
-                self.permission(),
-                names(lost)
-            );
-            return Visible {
-                hidden: lost.clone(),
-                ..proven(because)
-            };
+        if lost.as_ref().is_some_and(|lost| !lost.is_empty()) {
+            return Loss::Lost;
         }
-        if self.is_accepted(lost.is_some() || permitted.all) {
-            let because = format!(
-                "{how_many}no division was lost, and an hour has passed: this is taken for what is meant"
-            );
-            return Visible::new(Outcome::Ok, Confidence::Proven, because);
+        let is_intact = lost.is_some() || permitted.all;
+        match self.fewer() {
+            _ if self.is_accepted(is_intact) => Loss::Meant,
+            _ if permitted.is_nowhere() => Loss::Nowhere,
+            Some(_) if permitted.all => Loss::Deleted,
+            None if permitted.all => Loss::NoneThere,
+            Some(_) if lost.is_some() => Loss::DeletedOrMoved,
+            _ => Loss::Hidden,
         }
-        if permitted.is_nowhere() {
-            return likely(format!(
-                "{how_many}{} is held in no division",
-                self.permission()
-            ));
+    }
+
+    fn outcome(&self, loss: Loss) -> Outcome {
+        match loss {
+            Loss::Meant => Outcome::Ok,
+            _ if self.total == 0 => Outcome::QueuesEmpty,
+            _ => Outcome::QueuesMissing,
         }
-        if permitted.all {
-            return proven(match self.fewer() {
-                Some(_) => format!(
-                    "{how_many}{} is held in every division, so that nothing is hidden: queues were deleted",
-                    self.permission()
-                ),
-                None if self.total == 0 => format!(
-                    "{} is held in every division, so that nothing is hidden: the org{} has no queues",
-                    self.permission(),
-                    self.organization()
-                ),
-                None => format!(
-                    "{how_many}{} is held in every division, so that nothing is hidden: the org{} has no more queues",
-                    self.permission(),
-                    self.organization()
-                ),
-            });
-        }
-        let held = format!("{} is held in {}", self.permission(), listed(permitted));
-        likely(match (lost, self.fewer()) {
-            (Some(_), Some(_)) => format!(
-                "{how_many}no division was lost ({held}): queues were deleted, or moved to a division that the caller cannot see"
+    }
+
+    /// Why, as a clause without a full stop; empty where nothing is known.
+    fn because(&self, loss: Loss) -> String {
+        let permission = self.permission();
+        let everywhere =
+            format!("{permission} is held in every division, so that nothing is hidden");
+        match loss {
+            Loss::Behind => {
+                let total = self.seen_by_fresh().unwrap_or_default();
+                let sees = counted(total, self.evidence.operation);
+                format!("a token minted just now sees {sees}: the cached one is behind")
+            }
+            Loss::NotGranted => format!(
+                "{permission} is not held in {}, where the configuration expects it",
+                names(&self.unseen())
             ),
-            _ => format!("{how_many}{held}: queues of any other division stay hidden"),
-        })
+            Loss::Lost if self.was_everywhere() => format!(
+                "{permission} was held in every division when access last worked, and is held in {} \
+                 now",
+                self.held_in()
+            ),
+            Loss::Lost => format!(
+                "{permission} is no longer held in {}",
+                names(&self.lost().unwrap_or_default())
+            ),
+            Loss::Nowhere => format!("{permission} is held in no division"),
+            Loss::Deleted => format!("{everywhere}: queues were deleted"),
+            Loss::NoneThere if self.total == 0 => {
+                format!("{everywhere}: the org{} has no queues", self.organization())
+            }
+            Loss::NoneThere => {
+                format!(
+                    "{everywhere}: the org{} has no more queues",
+                    self.organization()
+                )
+            }
+            Loss::DeletedOrMoved => format!(
+                "no division was lost ({permission} is held in {}): queues were deleted, or moved \
+                 to a division that the caller cannot see",
+                self.held_in()
+            ),
+            Loss::Hidden => format!(
+                "{permission} is held in {}: queues of any other division stay hidden",
+                self.held_in()
+            ),
+            Loss::Meant => {
+                "no division was lost, and an hour has passed: this is taken for what is \
+                            meant"
+                    .to_owned()
+            }
+            Loss::Unknown => String::new(),
+        }
+    }
+
+    fn was_everywhere(&self) -> bool {
+        let before = self.before.and_then(|before| before.divisions.as_ref());
+        before.is_some_and(|before| before.all)
+    }
+
+    /// Where the permission is held, in words that follow "in".
+    fn held_in(&self) -> String {
+        match self.permitted {
+            Some(permitted) if permitted.is_nowhere() => "no division".to_owned(),
+            Some(permitted) => listed(permitted),
+            None => String::new(),
+        }
     }
 
     /// Whether fewer queues than before are to be taken for what is meant.
@@ -239,14 +308,13 @@ impl<'a> Seen<'a> {
         is_intact && settled && only_fewer && self.fewer().is_some()
     }
 
-    /// What is compared, in words that end with a semicolon.
-    fn how_many(&self) -> String {
+    /// What the count is compared with, as a clause; empty when there is nothing to compare.
+    fn compared(&self) -> String {
         let least = self.evidence.expect.min_queues;
-        let total = self.total;
-        if total < least {
-            format!("{total} visible, at least {least} expected; ")
+        if self.total < least {
+            format!("at least {least} are expected")
         } else if let Some(before) = self.fewer() {
-            format!("{total} visible, {before} when access last worked; ")
+            format!("there were {before} when access last worked")
         } else {
             String::new()
         }

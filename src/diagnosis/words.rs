@@ -2,21 +2,15 @@
 
 use std::time::Duration;
 
-use super::body::Body;
 use super::catalogue::entry;
-use super::exclusions::{Exclusion, effect};
 use super::facts::settled_kind;
-use super::listing::listing;
 use super::reading::Reading;
-use super::visibility::listed;
-use super::{Cause, Confidence, Division, EarlyWarning, EvidenceLine, Finding, Outcome, Queues};
-use crate::evidence::{
-    Evidence, Exchange, Experiment, Found, Grant, Step, TokenEvidence, printable,
-};
+use super::{Cause, Confidence, Division, EarlyWarning, Finding, Outcome};
+use crate::evidence::{Evidence, printable};
 use crate::target::{IdentityKind, Mode, Operation};
 
 /// Most characters of an upstream message that a summary or an evidence line repeats.
-const QUOTE_CAP: usize = 160;
+pub(super) const QUOTE_CAP: usize = 160;
 
 /// What happened in this case, in one to three sentences.
 pub(super) fn summary(evidence: &Evidence, reading: &Reading) -> String {
@@ -43,14 +37,30 @@ fn because(evidence: &Evidence, reading: &Reading) -> String {
         .as_ref()
         .is_some_and(|refusal| refusal.read_from == reading.because);
     match reading.finding {
-        Finding::Forbidden(_) if is_read => format!("This is read from {}.", from(because)),
+        Finding::Forbidden(_) if is_read && is_source(because) => {
+            format!("This is read from {because}.")
+        }
+        Finding::Forbidden(_) if is_read => format!("{}.", capitalized(because)),
         Finding::Forbidden(_)
         | Finding::Other(Outcome::Ok | Outcome::QueuesEmpty | Outcome::QueuesMissing)
             if !evidence.experiments.is_empty() =>
         {
-            format!("The reason: {because}.")
+            format!("{}.", capitalized(because))
         }
         _ => format!("Seen: {because}."),
+    }
+}
+
+/// The clause as the beginning of a sentence; a permission keeps its spelling.
+fn capitalized(clause: &str) -> String {
+    let is_name = clause
+        .split(' ')
+        .next()
+        .is_some_and(|word| word.contains(':'));
+    let mut letters = clause.chars();
+    match letters.next() {
+        Some(first) if !is_name => first.to_uppercase().chain(letters).collect(),
+        _ => clause.to_owned(),
     }
 }
 
@@ -70,13 +80,9 @@ fn warned(warning: &EarlyWarning) -> String {
     )
 }
 
-/// Reads on after "This is read from".
-fn from(because: &str) -> String {
-    if because.starts_with("the error code") || because.starts_with("the words") {
-        because.to_owned()
-    } else {
-        format!("this: {because}")
-    }
+/// Whether the words read on after "This is read from".
+fn is_source(because: &str) -> bool {
+    because.starts_with("the error code") || because.starts_with("the words")
 }
 
 fn refused(cause: Cause, evidence: &Evidence, reading: &Reading) -> String {
@@ -123,14 +129,65 @@ fn refused(cause: Cause, evidence: &Evidence, reading: &Reading) -> String {
                 list(&missing.scopes)
             )
         }
-        Cause::EdgeBlock => format!(
-            "{operation} is refused, most likely by something in front of the platform: {caller} \
-             and its roles were perhaps never looked at."
-        ),
+        Cause::EdgeBlock if reading.confidence == Confidence::Proven => {
+            format!("{operation} is refused by something in front of the platform.")
+        }
+        Cause::EdgeBlock => {
+            format!("{operation} is refused, most likely by something in front of the platform.")
+        }
         _ => format!(
-            "{operation} is refused. {}.",
-            entry(Finding::Forbidden(cause)).title
+            "{operation} {}.",
+            refused_otherwise(cause, evidence, reading)
         ),
+    }
+}
+
+/// What was refused for another reason than that something is missing, in words that follow the
+/// operation.
+fn refused_otherwise(cause: Cause, evidence: &Evidence, reading: &Reading) -> String {
+    let is_proven = reading.confidence == Confidence::Proven;
+    let required = match reading.missing.permissions.as_slice() {
+        [] => list(evidence.operation.permissions),
+        named => list(named),
+    };
+    let owner = super::facts::owner(evidence);
+    let org = owner.and_then(|owner| owner.organization.as_ref());
+    let named = |unknown: &str| {
+        org.map_or_else(
+            || unknown.to_owned(),
+            |org| format!("the org {}", org.shown()),
+        )
+    };
+    match cause {
+        Cause::StaleToken if is_proven => "is refused because of the cached token".to_owned(),
+        Cause::StaleToken => "is refused, and the cached token could be the reason".to_owned(),
+        Cause::Propagating if is_proven => {
+            "was refused, and is accepted by now: a change of roles was on its way".to_owned()
+        }
+        Cause::Propagating => "is refused, and a change of roles seems to be on its way".to_owned(),
+        Cause::PermissionNotInOrg if is_proven => {
+            format!("is refused: {} does not have {required}", named("the org"))
+        }
+        Cause::PermissionNotInOrg => {
+            format!(
+                "is refused, and {} seems not to have {required}",
+                named("the org")
+            )
+        }
+        Cause::PolicyDenied => format!("is refused although {required} is held"),
+        Cause::TrustorPermission if reading.confidence == Confidence::Possible => {
+            "is refused in words about access from another org".to_owned()
+        }
+        Cause::TrustorPermission => format!(
+            "is refused: {} has not granted it to guests from another org",
+            named("the org that is visited")
+        ),
+        Cause::ObjectForbidden if evidence.operation.lists => {
+            "is refused, and the answer does not say why".to_owned()
+        }
+        Cause::ObjectForbidden => "is refused for one object, or one use of it".to_owned(),
+        Cause::UnreadableForbidden => "is refused with a body that cannot be read".to_owned(),
+        _ => "is refused with a code or message that why403 does not know".to_owned(),
     }
 }
 
@@ -138,15 +195,22 @@ fn happened(outcome: Outcome, evidence: &Evidence, reading: &Reading) -> String 
     let operation = evidence.operation.label();
     match outcome {
         Outcome::Ok => match reading.queues.total {
-            Some(total) => format!(
-                "{operation} works: {} visible.",
-                counted(total, evidence.operation)
-            ),
+            Some(total) => {
+                let total = counted(total, evidence.operation);
+                format!("{operation} works: {total} visible{}.", compared(reading))
+            }
             None => format!("{operation} works."),
         },
-        Outcome::QueuesEmpty => format!("{operation} is accessible, but no queue is returned."),
+        Outcome::QueuesEmpty => format!(
+            "{operation} is accessible, but no queue is returned{}.",
+            compared(reading)
+        ),
         Outcome::QueuesMissing => {
-            format!("{operation} works, but shows fewer queues than expected.")
+            let total = counted(reading.queues.total.unwrap_or_default(), evidence.operation);
+            format!(
+                "{operation} works, but shows only {total}{}.",
+                compared(reading)
+            )
         }
         outcome => {
             let title = entry(Finding::Other(outcome)).title;
@@ -155,6 +219,14 @@ fn happened(outcome: Outcome, evidence: &Evidence, reading: &Reading) -> String 
                 None => format!("{title}."),
             }
         }
+    }
+}
+
+/// What the count is compared with, in words that follow it.
+fn compared(reading: &Reading) -> String {
+    match reading.compared.as_str() {
+        "" => String::new(),
+        compared => format!("; {compared}"),
     }
 }
 
@@ -170,10 +242,15 @@ pub(super) fn counted(total: u64, operation: &Operation) -> String {
 }
 
 fn caller(evidence: &Evidence) -> String {
-    match (&evidence.identity.client_id, evidence.identity.kind) {
-        (Some(id), _) => format!("the OAuth client {id}"),
-        (None, IdentityKind::User) => "the user".to_owned(),
-        (None, _) => "the token's owner".to_owned(),
+    let owner = super::facts::owner(evidence);
+    let told = owner.and_then(|owner| owner.client.as_ref());
+    let told = told.map(|client| client.named.id.as_str());
+    let id = evidence.identity.client_id.as_deref().or(told);
+    match (settled_kind(evidence, owner), id) {
+        (IdentityKind::User, _) => "the user".to_owned(),
+        (IdentityKind::Machine, Some(id)) => format!("the OAuth client {id}"),
+        (IdentityKind::Machine, None) => "the OAuth client".to_owned(),
+        (IdentityKind::Unknown, _) => "the token's owner".to_owned(),
     }
 }
 
@@ -206,184 +283,6 @@ fn quote(reading: &Reading) -> Option<String> {
         answer.status,
         message.unwrap_or_default()
     ))
-}
-
-/// Every exchange in a line, and what it says.
-pub(super) fn lines(
-    evidence: &Evidence,
-    reading: &Reading,
-    exclusions: &[Exclusion],
-) -> Vec<EvidenceLine> {
-    let failed = match &evidence.token {
-        TokenEvidence::Unavailable(failure) if evidence.last_probe().is_none() => {
-            failure.exchange.as_ref()
-        }
-        _ => None,
-    };
-    let calls = evidence.exchanges.iter().chain(failed);
-    let mut lines: Vec<EvidenceLine> = calls
-        .map(|exchange| line(exchange, says(exchange, evidence.operation)))
-        .collect();
-    let probe = evidence
-        .last_probe()
-        .map(|probe| says(probe, evidence.operation));
-    for experiment in &evidence.experiments {
-        for exchange in &experiment.exchanges {
-            let is_own = exchange.step == Step::Experiment(experiment.kind);
-            let (supports, rules_out) = if is_own {
-                effect(experiment.kind, reading, exclusions)
-            } else {
-                (Vec::new(), Vec::new())
-            };
-            let says = if is_own {
-                found(experiment, exchange, evidence)
-            } else {
-                says(exchange, evidence.operation)
-            };
-            lines.push(EvidenceLine {
-                supports,
-                rules_out,
-                ..line(exchange, unless_known(says, probe.as_deref()))
-            });
-        }
-    }
-    lines
-}
-
-/// A long answer that was given before is not repeated.
-fn unless_known(says: String, before: Option<&str>) -> String {
-    const LONG: usize = 40;
-    if says.len() > LONG && Some(says.as_str()) == before {
-        "the same answer".to_owned()
-    } else {
-        says
-    }
-}
-
-fn line(exchange: &Exchange, says: String) -> EvidenceLine {
-    EvidenceLine {
-        step: exchange.step.as_str(),
-        request: exchange.request.clone(),
-        status: exchange.answer().map(|answer| answer.status),
-        at: exchange.sent_at.wall,
-        duration: exchange.phases.total,
-        correlation_id: exchange
-            .answer()
-            .and_then(|a| a.correlation_id())
-            .map(str::to_owned),
-        says,
-        supports: Vec::new(),
-        rules_out: Vec::new(),
-    }
-}
-
-/// What an experiment found, or why it found nothing.
-fn found(experiment: &Experiment, exchange: &Exchange, evidence: &Evidence) -> String {
-    match &experiment.result {
-        Err(reason) => format!("not determined: {reason}"),
-        Ok(Found::Owner(owner)) => {
-            let organization = owner
-                .organization
-                .as_ref()
-                .map(|org| format!("org {}", org.shown()));
-            let client = owner.client.as_ref().map(|client| {
-                let grant = client.grant_type.as_ref().map(|it| format!(", {it}"));
-                format!(
-                    "client {}{}",
-                    client.named.shown(),
-                    grant.unwrap_or_default()
-                )
-            });
-            let scopes = owner.scopes.as_ref().filter(|scopes| !scopes.is_empty());
-            let scopes = scopes.map(|scopes| format!("scopes {}", scopes.join(" ")));
-            let parts: Vec<_> = [organization, client, scopes]
-                .into_iter()
-                .flatten()
-                .collect();
-            printable(&parts.join("; "), QUOTE_CAP)
-        }
-        Ok(Found::Permitted(permitted)) if permitted.is_nowhere() => {
-            format!("{} is held in no division", permitted.permission)
-        }
-        Ok(Found::Permitted(permitted)) => {
-            format!("{} is held in {}", permitted.permission, listed(permitted))
-        }
-        Ok(Found::Grants(grants)) => roles(grants, evidence),
-        Ok(Found::Permissions(known)) => {
-            let domain = experiment.about.as_deref().unwrap_or_default();
-            format!("the org has {} permissions of {domain}", known.len())
-        }
-        Ok(Found::Replayed(_) | Found::Control) => says(exchange, evidence.operation),
-    }
-}
-
-/// The caller's roles, those that carry a required permission first.
-fn roles(grants: &[Grant], evidence: &Evidence) -> String {
-    const MOST: usize = 6;
-    if grants.is_empty() {
-        return "the caller has no role".to_owned();
-    }
-    let carries = |grant: &Grant| {
-        let mut required = evidence.operation.permissions.iter();
-        required.any(|one| grant.carries(one) != crate::evidence::Carries::No)
-    };
-    let mut sorted: Vec<&Grant> = grants.iter().collect();
-    sorted.sort_by_key(|grant| !carries(grant));
-    let described = sorted.iter().take(MOST).map(|grant| {
-        let place = if grant.is_everywhere() {
-            "every division"
-        } else {
-            grant.division.shown()
-        };
-        let mark = if carries(grant) { "" } else { " (without it)" };
-        format!("{} in {place}{mark}", grant.role.shown())
-    });
-    let described: Vec<_> = described.collect();
-    let more = grants.len().saturating_sub(MOST);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    format!("roles: {}{more}", described.join("; "))
-}
-
-fn says(exchange: &Exchange, operation: &Operation) -> String {
-    let answer = match &exchange.result {
-        Ok(answer) => answer,
-        Err(fault) => return fault.detail.clone(),
-    };
-    if let Some(flaw) = &exchange.flaw {
-        let kind = answer.header("content-type").unwrap_or("no content type");
-        return format!("{flaw} ({kind}, {} bytes)", answer.length);
-    }
-    if (200..300).contains(&answer.status) {
-        return match exchange.step {
-            Step::Token => "a token was issued".to_owned(),
-            Step::Probe | Step::Retry | Step::Again | Step::Experiment(_) => {
-                match listing(&answer.body, operation) {
-                    Ok(Queues {
-                        total: Some(total), ..
-                    }) => counted(total, operation),
-                    Ok(_) => "an object, as expected".to_owned(),
-                    Err(because) => because,
-                }
-            }
-        };
-    }
-    match Body::read(answer) {
-        Body::Error(error) if !error.is_silent() => {
-            let words = [error.code, error.message]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>();
-            printable(&words.join(": "), QUOTE_CAP)
-        }
-        Body::Empty => "an empty body".to_owned(),
-        Body::Html => "an HTML page".to_owned(),
-        Body::Error(_) | Body::OtherJson => "JSON that is no error body".to_owned(),
-        Body::Text => printable(&answer.body, QUOTE_CAP),
-    }
 }
 
 /// A time as people say it: `9 s`, `10 min`, `2 h`, `3 d`.

@@ -11,8 +11,8 @@ use super::AppState;
 use crate::clock::{Clock, Moment};
 use crate::config::{self, HealthPolicy, Level};
 use crate::diagnosis::{
-    AnswerFacts, Cause, Confidence, Diagnosis, Division, EvidenceLine, Finding, Missing,
-    OpenQuestion, Outcome, Queue, Queues, Remedy, RuledOut,
+    AnswerFacts, Cause, Command, Confidence, Diagnosis, Division, EvidenceLine, Finding, Missing,
+    OpenQuestion, Outcome, Queue, Queues, Remedy, RuledOut, Tool,
 };
 use crate::evidence::{Identity, Named, Permitted, RoleIn, Standing, TokenAge, TokenFacts};
 use crate::health::{Health, Thresholds, stale_after};
@@ -182,6 +182,7 @@ pub(super) fn forbidden(target: &str) -> Diagnosis {
             ],
             propagation: "Changes of roles can take up to 5 minutes to show.".to_owned(),
             verify: "curl 'http://127.0.0.1:8403/diagnose/prod-eu?fresh=1&format=text'".to_owned(),
+            commands: commands(),
         },
         ruled_out: vec![
             RuledOut {
@@ -215,6 +216,28 @@ pub(super) fn forbidden(target: &str) -> Diagnosis {
     }
 }
 
+fn commands() -> Vec<Command> {
+    let client = "6f4cd1ab-92a5-4d3c-8a52-0c6d9b5f3b11";
+    let division = "3f1c0f9e-6f60-4f7e-8e0b-1f3f4f0c2d10";
+    vec![
+        Command {
+            tool: Tool::Gc,
+            purpose: "grant it to the client",
+            text: format!(
+                "gc authorization subjects divisions roles create {client} {division} <roleId> \
+                 --subjectType PC_OAUTH_CLIENT"
+            ),
+        },
+        Command {
+            tool: Tool::Terraform,
+            purpose: "in genesyscloud_oauth_client of the integration",
+            text: format!(
+                "roles {{\n  role_id     = \"<roleId>\"\n  division_id = \"{division}\"\n}}"
+            ),
+        },
+    ]
+}
+
 /// Nothing comes back.
 pub(super) fn outage(target: &str) -> Diagnosis {
     Diagnosis {
@@ -224,6 +247,7 @@ pub(super) fn outage(target: &str) -> Diagnosis {
             steps: vec!["Look at https://status.mypurecloud.com for the region.".to_owned()],
             propagation: String::new(),
             verify: "The next probe.".to_owned(),
+            commands: Vec::new(),
         },
         evidence: vec![line(None, 10_000, "no complete answer in time")],
         ..empty(target, Finding::Other(Outcome::Timeout))

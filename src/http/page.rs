@@ -222,6 +222,8 @@ struct Card<'a> {
     facts: Vec<Fact>,
     /// The episode, where there is something to tell.
     episode: Option<Story>,
+    /// The remedy by tool: a heading, and purpose and text of each part.
+    tools: Vec<(&'static str, Vec<&'a wire::Command<'a>>)>,
     /// Whether the evidence is shown at once.
     open: bool,
     reasoning: String,
@@ -270,6 +272,7 @@ impl<'a> Card<'a> {
             missing: missing(entry),
             facts: facts(entry, now),
             episode: Story::of(entry, now),
+            tools: tools(entry),
             open: entry.cause.is_some(),
             reasoning: reasoning(entry),
         }
@@ -290,7 +293,8 @@ fn note(entry: &Entry<'_>) -> Option<&'static str> {
 }
 
 fn missing(entry: &Entry<'_>) -> Vec<(String, Vec<String>)> {
-    let missing = &entry.missing;
+    let ending = entry.early_warning.as_ref();
+    let missing = ending.map_or(&entry.missing, |ending| &ending.missing);
     let several = missing.permissions.len() > 1;
     let permissions = match missing.mode {
         Some(mode) if several => format!("Missing permissions, {mode} of"),
@@ -300,16 +304,37 @@ fn missing(entry: &Entry<'_>) -> Vec<(String, Vec<String>)> {
         .divisions
         .iter()
         .map(|division| match division.name {
-            Some(name) => format!("{name} ({})", division.id),
-            None => division.id.to_owned(),
+            Some(name) if name != division.id => format!("{name} ({})", division.id),
+            _ => division.id.to_owned(),
         });
+    let published = entry.published_otherwise();
     let mut groups = vec![
         (permissions, missing.permissions.to_vec()),
+        (
+            "Published by Genesys".to_owned(),
+            published.into_iter().collect(),
+        ),
         ("Missing scope, one of".to_owned(), missing.scopes.to_vec()),
         ("In division".to_owned(), divisions.collect()),
     ];
     groups.retain(|(_, items)| !items.is_empty());
     groups
+}
+
+fn tools<'a>(entry: &'a Entry<'a>) -> Vec<(&'static str, Vec<&'a wire::Command<'a>>)> {
+    let commands = entry
+        .remedy
+        .as_ref()
+        .map(|remedy| remedy.commands.as_slice());
+    let commands = commands.unwrap_or_default();
+    [("gc", "With gc"), ("terraform", "With Terraform")]
+        .into_iter()
+        .map(|(tool, heading)| {
+            let own = commands.iter().filter(|it| it.tool == tool);
+            (heading, own.collect::<Vec<_>>())
+        })
+        .filter(|(_, own)| !own.is_empty())
+        .collect()
 }
 
 fn facts(entry: &Entry<'_>, now: Timestamp) -> Vec<Fact> {

@@ -95,11 +95,13 @@ fn write(sheet: &mut Sheet, entry: &Entry<'_>, now: Time) {
     headline(sheet, entry);
     sheet.paragraph(2, &plain(entry.summary));
     doubts(sheet, entry, now);
-    if entry.cause.is_some() {
+    if entry.cause.is_some() || entry.early_warning.is_some() {
         sheet.gap();
-        missing(sheet, &entry.missing);
+        missing(sheet, entry);
         if let Some(remedy) = &entry.remedy {
             steps(sheet, remedy);
+            commands(sheet, "gc", "With gc", remedy);
+            commands(sheet, "terraform", "With Terraform", remedy);
         }
     }
     sheet.gap();
@@ -157,21 +159,29 @@ fn doubts(sheet: &mut Sheet, entry: &Entry<'_>, Time(now): Time) {
     sheet.paragraph(2, &words);
 }
 
-fn missing(sheet: &mut Sheet, missing: &Missing<'_>) {
+fn missing(sheet: &mut Sheet, entry: &Entry<'_>) {
+    let ending = entry.early_warning.as_ref();
+    let missing: &Missing<'_> = ending.map_or(&entry.missing, |ending| &ending.missing);
     let permissions = missing.permissions.join(", ");
     if !permissions.is_empty() {
         let several = missing.permissions.len() > 1;
         let mode = missing.mode.filter(|_| several);
         let mode = mode.map_or_else(String::new, |mode| format!("{mode} of "));
         sheet.field("Missing", &plain(&format!("{mode}{permissions}")));
+        if let Some(published) = entry.published_otherwise() {
+            sheet.field("Published", &published);
+        }
     }
     if !missing.scopes.is_empty() {
         let scopes = missing.scopes.join(", ");
         sheet.field("Scopes", &plain(&format!("one of {scopes}")));
     }
     for division in &missing.divisions {
-        let name = division.name.unwrap_or("division");
-        sheet.field("In", &plain(&format!("{name} {}", division.id)));
+        let shown = match division.name {
+            Some(name) if name != division.id => format!("{name} {}", division.id),
+            _ => format!("division {}", division.id),
+        };
+        sheet.field("In", &plain(&shown));
     }
 }
 
@@ -184,6 +194,24 @@ fn steps(sheet: &mut Sheet, remedy: &Remedy<'_>) {
     }
     sheet.field("Then", &plain(remedy.propagation));
     sheet.field("Verify", &plain(remedy.verify));
+}
+
+/// What a tool does, line by line and unbroken, so that it can be copied whole.
+fn commands(sheet: &mut Sheet, tool: &str, heading: &str, remedy: &Remedy<'_>) {
+    let commands: Vec<_> = remedy
+        .commands
+        .iter()
+        .filter(|it| it.tool == tool)
+        .collect();
+    if !commands.is_empty() {
+        sheet.heading(heading);
+    }
+    for command in commands {
+        sheet.line(&format!("    # {}", command.purpose));
+        for line in command.text.lines() {
+            sheet.line(&format!("    {}", plain(line)));
+        }
+    }
 }
 
 fn facts(sheet: &mut Sheet, entry: &Entry<'_>, Time(now): Time) {

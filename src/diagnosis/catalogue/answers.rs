@@ -1,12 +1,51 @@
 //! Findings about answers of the platform other than 401 and 403, success included.
 
 use super::{
-    ADMIN, AT_ONCE, Entry, NETWORK, ROLES_SPREAD, RUNNERS, UNDOCUMENTED, WORKS, both, machine,
-    unlike, user,
+    ADMIN, AT_ONCE, Entry, NETWORK, ROLES_SPREAD, RUNNERS, Step, UNDOCUMENTED, WORKS, When, both,
+    grant, machine, unlike, user,
 };
 
 const SEEN: &str =
     "Expect the outcome `ok` and the number of {objects} that the integration needs.";
+
+/// What to do when less is visible than should be, by the reason for it.
+const SHOW_ALL: &[Step] = &[
+    machine(
+        "Make every process that uses {client} drop its cached token and request a new one; why403 \
+         uses the new one already.",
+    )
+    .when(When::TokenBehind),
+    user("Have the user log in again, so that the application gets a new token.")
+        .when(When::TokenBehind),
+    both(
+        "In {queues}, see whether there are queues at all, and in which divisions: none, or none \
+         elsewhere, is no fault of access.",
+    )
+    .when(When::LossUnknown),
+    grant().when(When::Grantable),
+    both(
+        "Nothing has to be granted. In {queues}, see whether the missing queues were deleted, or \
+         moved to a division that the caller does not see; the org's audit says who did it.",
+    )
+    .when(When::QueuesGone),
+    both(
+        "Only for queues that were moved and are still needed, have a role with {permissions} assigned \
+         to the caller in their new division.",
+    )
+    .when(When::QueuesGone),
+    both(
+        "Nothing has to be granted. In {queues}, see which queues are left; the org's audit says who \
+         deleted the others.",
+    )
+    .when(When::QueuesDeleted),
+    both(
+        "Nothing has to be granted. If {here} should have queues, have them made; if not, the \
+         credentials are perhaps those of another org than the integration means.",
+    )
+    .when(When::NoQueues),
+    both("If fewer queues are right, lower `min_queues` in the configuration.")
+        .when(When::BelowMinimum),
+];
 
 pub(super) static OK: Entry = Entry {
     title: "Access works",
@@ -35,23 +74,7 @@ pub(super) static QUEUES_EMPTY: Entry = Entry {
         ),
         unlike("queues_missing", "Some queues are visible, but too few."),
     ],
-    steps: &[
-        both(
-            "In {queues}, see whether there are queues at all, and in which divisions: no queues, no \
-             fault.",
-        ),
-        machine(
-            "In {oauth}, open {client}, Roles tab: compare the divisions of the role that carries \
-             {permissions} with those of the queues, and add {division}.",
-        ),
-        user(
-            "In {people}, open the person, Roles tab: compare the divisions of the role that carries \
-             {permissions} with those of the queues, and add {division}.",
-        ),
-        both(
-            "Check that the credentials are those of the right org: a test org has queues of its own.",
-        ),
-    ],
+    steps: SHOW_ALL,
     propagation: ROLES_SPREAD,
     expect: SEEN,
 };
@@ -63,20 +86,7 @@ pub(super) static QUEUES_MISSING: Entry = Entry {
         another division, or the caller has lost a division.",
     who: ADMIN,
     confused_with: &[unlike("queues_empty", "No queue is visible at all.")],
-    steps: &[
-        both(
-            "In {queues}, see whether the queues still exist, and in which divisions they are now.",
-        ),
-        machine(
-            "In {oauth}, open {client}, Roles tab: check that the role that carries {permissions} is \
-             assigned in {division}.",
-        ),
-        user(
-            "In {people}, open the person, Roles tab: check that the role that carries {permissions} \
-             is assigned in {division}.",
-        ),
-        both("If fewer queues are right, lower `min_queues` in the configuration."),
-    ],
+    steps: SHOW_ALL,
     propagation: ROLES_SPREAD,
     expect: SEEN,
 };

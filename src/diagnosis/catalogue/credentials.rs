@@ -1,6 +1,8 @@
 //! Findings about tokens, clients and addresses.
 
-use super::{AT_ONCE, Entry, NETWORK, RUNNERS, UNDOCUMENTED, WORKS, both, machine, unlike, user};
+use super::{
+    AT_ONCE, Entry, NETWORK, RUNNERS, UNDOCUMENTED, WORKS, When, both, machine, unlike, user,
+};
 
 const TOKEN: &str = "Expect a new token, and the outcome `ok` for {operation}.";
 
@@ -163,24 +165,40 @@ pub(super) static CLIENT_REJECTED: Entry = Entry {
 pub(super) static GRANT_REJECTED: Entry = Entry {
     title: "The token endpoint refused the grant",
     meaning: "The client may not use this grant, or what it presented (a code, a refresh token or an \
-        assertion) is not valid any more.",
+        assertion) is not valid any more. Genesys Cloud does not offer the password grant.",
     who: "The team that runs the integration, with a Genesys Cloud administrator",
     confused_with: &[unlike(
         "client_rejected",
         "The client's id, secret or region is wrong.",
     )],
     steps: &[
+        both(
+            "Use another grant: Genesys Cloud does not offer name and password. For a user take a \
+             refresh token of the authorization code grant or a SAML2 assertion, for a service client \
+             credentials.",
+        )
+        .when(When::PasswordGrant),
+        both("If {host} is a gateway of your own, ask its team whether it offers the password grant.")
+            .when(When::PasswordGrant),
+        both(
+            "Check that {host} is the login host of Genesys Cloud: what answered does not offer this \
+             grant, and Genesys Cloud does.",
+        )
+        .when(When::UnknownGrant),
         machine(
             "In {oauth}, open {client}: its grant type must be Client Credentials. Otherwise use, or \
              add, a client of that type for this integration.",
-        ),
+        )
+        .when(When::OtherGrant),
         user(
             "Have the user log in again, because a code or refresh token that was used or has \
              expired is refused.",
-        ),
+        )
+        .when(When::OtherGrant),
         user(
             "In {oauth}, open {client} and check that its grant type is the one the application uses.",
-        ),
+        )
+        .when(When::OtherGrant),
     ],
     propagation: UNDOCUMENTED,
     expect: TOKEN,

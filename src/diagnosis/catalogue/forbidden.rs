@@ -1,12 +1,11 @@
 //! The causes of a 403.
 
 use super::{
-    ADMIN, AT_ONCE, Entry, NETWORK, ROLES_SPREAD, RUNNERS, UNDOCUMENTED, WORKS, When, both,
+    ADMIN, AT_ONCE, Entry, NETWORK, ROLES_SPREAD, RUNNERS, UNDOCUMENTED, WORKS, When, both, grant,
     machine, unlike, user,
 };
 
-const SUPPORT: &str = "If that leads nowhere, open a case with Genesys support and quote \
-    {correlation}.";
+const SUPPORT: &str = "If that leads nowhere, open a case with Genesys support and send {file}.";
 
 pub(super) static MISSING_PERMISSION: Entry = Entry {
     title: "No role of the caller carries the permission that the operation requires",
@@ -29,24 +28,17 @@ pub(super) static MISSING_PERMISSION: Entry = Entry {
         ),
     ],
     steps: &[
+        grant(),
         both(
-            "In {roles}, open a custom role made for this caller, or add one, and tick \
-             {permissions} on its Permissions tab; {choice}{operation} needs nothing more.",
-        ),
-        machine(
-            "In {oauth}, open {client}, Roles tab: assign that role in {division} and save. If \
-             the role is not offered there, the administrator who does this may have to hold it \
-             first.",
-        ),
-        user(
-            "In {people}, open the person, Roles tab, and assign that role in {division}; where \
-             roles come from a group, assign it in {groups}, open the group, Roles tab.",
-        ),
-        both(
-            "The permission in the answer can be wrong: for {operation} Genesys publishes \
-             {published}. Check that one too.",
+            "The answer names {named}, but Genesys publishes {published} for {operation}, and messages \
+             are known to name the wrong permission: add {named} only if the answer stays the same.",
         )
         .when(When::PermissionsDiffer),
+        both(
+            "The caller holds {published} already, which Genesys publishes for {operation}: {named} is \
+             what is left to try.",
+        )
+        .when(When::PublishedIsHeld),
     ],
     propagation: ROLES_SPREAD,
     expect: WORKS,
@@ -69,22 +61,10 @@ pub(super) static MISSING_DIVISION_PERMISSION: Entry = Entry {
         ),
     ],
     steps: &[
+        grant(),
         both(
-            "In {divisions}, find {division} and see whether the {objects} that the integration \
-             needs belong there.",
-        ),
-        machine(
-            "In {oauth}, open {client}, Roles tab: assign the role that carries {permissions} \
-             in {division} as well, and save.",
-        ),
-        user(
-            "In {people}, open the person, Roles tab: add {division} in the Divisions column of the \
-             role that carries {permissions}; for a role that comes from a group, do it in \
-             {groups}, open the group, Roles tab.",
-        ),
-        both(
-            "If the {objects} lie in the wrong division instead, move them: open the right division \
-             on the same Divisions page and add them there.",
+            "If the {objects} lie in that division by mistake, move them instead: in {divisions}, open \
+             the right division and add them there.",
         ),
     ],
     propagation: ROLES_SPREAD,
@@ -104,18 +84,15 @@ pub(super) static MISSING_SCOPE: Entry = Entry {
     )],
     steps: &[
         machine(
-            "Look at roles, not at scopes: scopes do not apply to client credentials, so no scope \
-             setting of {client} can be the reason.",
+            "Ask the team that runs the gateway or proxy on the way which of its rules refused \
+             {operation}. No scope setting of {client} can be the reason, because scopes do not apply to \
+             client credentials.",
         ),
         machine(
-            "Find out who answered: an error of the platform itself has the header \
-             ININ-Correlation-Id. Without it, ask the team that runs the gateway or proxy on the \
-             way which of its rules refused {operation}.",
-        ),
-        machine(
-            "In {oauth}, open {client}: check that its grant type is Client Credentials and, on the \
-             Roles tab, that a role carries {permissions} in {division}.",
-        ),
+            "If the answer has the header ININ-Correlation-Id, it is the platform's own: then check in \
+             {oauth}, open {client}, Roles, that a role carries {permissions} in {division}.",
+        )
+        .when(When::NotHeld),
         both(
             "The platform's scopes have the form `area` or `area:readonly`, so {scope} is asked for \
              by a gateway on the way: take this to the team that runs it.",
@@ -131,8 +108,8 @@ pub(super) static MISSING_SCOPE: Entry = Entry {
         ),
         user("Have the user log in again, because the old token keeps its old scopes."),
         user(
-            "Check that the user also holds {permissions}: a scope adds no permission. Leave Enforce \
-             Scopes in {settings} on: it is one switch for every application of the org.",
+            "Leave Enforce Scopes in {settings} on: it is one switch for every application of the org. \
+             A scope adds no permission, so the user must hold {permissions} too.",
         ),
     ],
     propagation: "A new scope needs a new token. How soon Genesys Cloud applies a newly authorized \
@@ -159,10 +136,12 @@ pub(super) static STALE_TOKEN: Entry = Entry {
              restart usually does that.",
         ),
         user("Have the user log in again, so that the application gets a new token."),
+        both("why403 itself uses the fresh token already.").when(When::FreshWorks),
         both(
-            "Replace the token of this service with `POST /token/refresh` if it still holds the old \
-             one.",
-        ),
+            "To settle it, let why403 try a new token with `POST /token/refresh`: if the call is still \
+             refused, the token is not the reason.",
+        )
+        .when(When::FreshUntried),
         machine(
             "Let the integration request at most one new token after a first 403, never in a loop: \
              too many new tokens make the oldest ones invalid.",
@@ -176,7 +155,7 @@ pub(super) static PROPAGATING: Entry = Entry {
     title: "A change of roles has not reached every cache yet",
     meaning: "Genesys Cloud checks permissions through caches that agree only after a while. The \
         grant is there, but a part of the platform still answers from before the change.",
-    who: "Nobody for five minutes, then the administrator who made the change",
+    who: "Nobody for five minutes after the change, then the administrator who made it",
     confused_with: &[
         unlike(
             "stale_token",
@@ -188,17 +167,21 @@ pub(super) static PROPAGATING: Entry = Entry {
         ),
     ],
     steps: &[
-        both("Wait five minutes and change nothing meanwhile, so that the next result is clear."),
+        both("Nothing has to be done: the token that was refused is accepted by now.")
+            .when(When::WorksAgain),
+        both("Wait {until}, and change nothing meanwhile, so that the next result is clear.")
+            .when(When::NotYet),
         machine(
-            "If it is still refused, check in {oauth}, open {client}, Roles tab, that the role was \
-             saved in {division}.",
-        ),
+            "If it is still refused then, check in {oauth}, open {client}, Roles, that the role was \
+             saved in {division}, and request one new token.",
+        )
+        .when(When::NotYet),
         user(
-            "If it is still refused, check in {people}, open the person, Roles tab, that the role was \
-             saved in {division}.",
-        ),
-        both("If the grant is there, request one new token and try once more."),
-        both(SUPPORT),
+            "If it is still refused then, check in {people}, open the person, Roles, that the role was \
+             saved in {division}, and have the person log in again.",
+        )
+        .when(When::NotYet),
+        both(SUPPORT).when(When::NotYet),
     ],
     propagation: ROLES_SPREAD,
     expect: "Expect the outcome `ok` for {operation} within five minutes of the change.",
@@ -221,21 +204,20 @@ pub(super) static PERMISSION_NOT_IN_ORG: Entry = Entry {
         ),
     ],
     steps: &[
+        both("Grant nothing: no role of {here} can carry {permissions}.").when(When::Proven),
+        both("In {roles}, see whether any role can be given {permissions}: if not, no grant can help.")
+            .when(When::Doubted),
         both(
-            "In {roles}, open any role, Permissions tab, and search for {permissions}: if it is not \
-             offered, no grant can help.",
-        ),
-        both(
-            "Ask Genesys, with {correlation}, which licence, product or beta programme brings it to \
-             your org.",
+            "Have whoever holds the contract ask Genesys which licence, product or beta programme brings \
+             it to the org, and send {file}.",
         ),
         machine(
-            "Once it is offered, add it to a role and assign that role in {oauth}, open {client}, \
-             Roles tab.",
+            "Once {roles} offers it, add it to a role and assign that role in {oauth}, open {client}, \
+             Roles.",
         ),
         user(
-            "Once it is offered, add it to a role and assign that role in {people}, open the person, \
-             Roles tab.",
+            "Once {roles} offers it, add it to a role and assign that role in {people}, open the person, \
+             Roles.",
         ),
         both("Until then, take {operation} out of what the integration needs."),
     ],
@@ -258,23 +240,36 @@ pub(super) static POLICY_DENIED: Entry = Entry {
     ],
     steps: &[
         both(
-            "In {settings}, Security & Compliance, see whether Enable Attribute Based Access Control \
-             is on: if it is off, no policy is in force.",
-        ),
+            "In {roles}, open {bound}: the policy for {permissions} has a condition there, which this \
+             call does not seem to meet. Have its owner widen the condition, if this call should be allowed.",
+        )
+        .when(When::OnCondition),
+        both(
+            "Or have a role with {permissions} and nothing else, without a condition, assigned to the \
+             caller in {division}.",
+        )
+        .when(When::OnCondition),
         machine(
             "In {policies}, look for an enabled policy whose target is {permissions} and whose \
              subject covers {client} or everybody.",
-        ),
+        )
+        .when(When::NoCondition),
         user(
             "In {policies}, look for an enabled policy whose target is {permissions} and whose \
              subject covers the person, one of their groups or everybody.",
-        ),
+        )
+        .when(When::NoCondition),
         both(
             "Have the owner of that policy make the exception; do not switch policies off for the \
              whole org.",
-        ),
-        both("If no policy fits, wait five minutes and look again."),
-        both(SUPPORT),
+        )
+        .when(When::NoCondition),
+        both(
+            "No policy is in force where Enable Attribute Based Access Control is off in {settings}, \
+             Security & Compliance; then wait five minutes and look again.",
+        )
+        .when(When::NoCondition),
+        both(SUPPORT).when(When::NoCondition),
     ],
     propagation: UNDOCUMENTED,
     expect: WORKS,
@@ -285,28 +280,25 @@ pub(super) static TRUSTOR_PERMISSION: Entry = Entry {
     meaning: "The call works on another org (the trustor) than the one the caller belongs to (the \
         trustee). What the caller may do there is granted by the other org's administrators; roles \
         in the caller's own org do not count.",
-    who: "An administrator of the other org, not of the caller's own",
+    who: "An administrator of the org that is visited, not of the caller's own",
     confused_with: &[unlike(
         "missing_permission",
         "The call works on the caller's own org.",
     )],
     steps: &[
         both(
-            "Settle whether another org is meant at all: if not, correct the region, the URL or the \
+            "Settle whether {org} is meant at all: if not, correct the region, the URL or the \
              credentials.",
         ),
         user(
-            "Have an administrator of the other org open {orgs}, Access To My Organization, and \
-             select the caller's org.",
-        ),
-        user(
-            "There, have a role that carries {permissions} given to the user or to a group of the \
-             user.",
+            "Have an administrator of {org} open {orgs}, Access To My Organization, select {home}, and \
+             give the user, or a group of the user, a role that carries {permissions}.",
         ),
         machine(
-            "For an integration, have an administrator of the other org create an OAuth client \
-             there, with a role that carries {permissions}, and use that client instead.",
+            "For an integration, have an administrator of {org} create an OAuth client there, with a \
+             role that carries {permissions} and nothing else, and use that client instead.",
         ),
+        both(SUPPORT).when(When::Doubted),
     ],
     propagation: ROLES_SPREAD,
     expect: WORKS,
@@ -328,16 +320,24 @@ pub(super) static OBJECT_FORBIDDEN: Entry = Entry {
         both(
             "Make the same call for another object of the kind: if that works, the object is the \
              difference and not the operation.",
-        ),
-        both("In {divisions}, find the division that the object belongs to."),
+        )
+        .when(When::OneObject),
+        both("In {divisions}, find the division that the object belongs to.").when(When::OneObject),
         machine(
-            "In {oauth}, open {client}, Roles tab: check that a role with {permissions} is assigned \
-             in that division.",
-        ),
+            "In {oauth}, open {client}, Roles: check that a role with {permissions} is assigned in \
+             {division}.",
+        )
+        .when(When::NotHeld),
         user(
-            "In {people}, open the person, Roles tab: check that a role with {permissions} is \
-             assigned in that division.",
-        ),
+            "In {people}, open the person, Roles: check that a role with {permissions} is assigned in \
+             {division}.",
+        )
+        .when(When::NotHeld),
+        both(
+            "The operation is a list, and no object can be the reason: look in {policies} for an enabled \
+             policy whose target is {permissions}.",
+        )
+        .when(When::Lists),
         both(SUPPORT),
     ],
     propagation: ROLES_SPREAD,
@@ -361,19 +361,22 @@ pub(super) static EDGE_BLOCK: Entry = Entry {
     steps: &[
         both(
             "Repeat the call without a token: the platform answers 401, an edge answers 403 again.",
-        ),
+        )
+        .when(When::NotControlled),
         both(
-            "Read the answer's Server and Via headers and its body to see who wrote it; Via and \
-             X-Amz-Cf-Id of CloudFront alone prove nothing, because normal answers carry them too.",
-        ),
-        both("Make the call from another network to see whether the way or the address decides."),
+            "Find out whose edge it is; the answer came with {trace}. Via and X-Amz-Cf-Id of CloudFront \
+             alone prove nothing, because normal answers carry them too.",
+        )
+        .when(When::Traced),
         both(
-            "Have the proxy or gateway let HTTPS to {host} through unchanged, with the Authorization \
-             header.",
+            "Ask who runs the proxy, firewall or gateway between this machine and {host} to let \
+             {operation} through unchanged, with the Authorization header. Tell them {when} and the \
+             caller's public address.",
         ),
+        both("Make the call from another network: if it works there, the way decides."),
         both(
-            "If the answer came from the edge of Genesys Cloud, open a case with Genesys support and \
-             give the time, your public address and the header X-Amz-Cf-Id.",
+            "If nothing of your own answered, it was the edge of Genesys Cloud: open a case with Genesys \
+             support and give {when}, your public address and the header X-Amz-Cf-Id.",
         ),
     ],
     propagation: AT_ONCE,
@@ -399,9 +402,10 @@ pub(super) static UNREADABLE_FORBIDDEN: Entry = Entry {
              that the way changes it.",
         ),
         both(
-            "If the answer carries the header ININ-Correlation-Id, open a case with Genesys support \
-             and quote {correlation}.",
-        ),
+            "An answer with the header ININ-Correlation-Id is the platform's own: open a case with \
+             Genesys support and send {file}.",
+        )
+        .when(When::Correlated),
     ],
     propagation: AT_ONCE,
     expect: "Expect the outcome `ok`, or an error that has a code of the platform.",
@@ -415,15 +419,22 @@ pub(super) static UNKNOWN_FORBIDDEN: Entry = Entry {
     confused_with: &[unlike("unreadable_403", "The body is not JSON at all.")],
     steps: &[
         both("Read code and message in the diagnosis; they may name what is missing."),
+        both(
+            "Grant nothing for now: the caller holds {published}, which is all that Genesys publishes for \
+             {operation}.",
+        )
+        .when(When::Held),
         machine(
-            "For {operation} Genesys publishes {published}: check in {oauth}, open {client}, Roles \
-             tab, that a role carries it in {division}.",
-        ),
+            "For {operation} Genesys publishes {published}: check in {oauth}, open {client}, Roles, \
+             that a role carries it in {division}.",
+        )
+        .when(When::NotHeld),
         user(
             "For {operation} Genesys publishes {published}: check in {people}, open the person, View \
-             Permissions tab, that the person holds it in {division}.",
-        ),
-        both("Open a case with Genesys support and quote {correlation}."),
+             Permissions, that the person holds it in {division}.",
+        )
+        .when(When::NotHeld),
+        both("Open a case with Genesys support and send {file}."),
     ],
     propagation: ROLES_SPREAD,
     expect: WORKS,

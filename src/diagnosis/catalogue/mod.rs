@@ -4,16 +4,23 @@
 //! module only picks the steps for the kind of identity and fills in what the answer named. It
 //! decides nothing: which finding it is, is settled before.
 
+mod actors;
 mod answers;
+mod conditions;
 mod credentials;
 mod forbidden;
+mod grants;
+mod proof;
 mod transport;
 mod wording;
 
+use self::conditions::When;
+use super::remedy::Case;
 use super::{AnswerFacts, Cause, Finding, Missing, Outcome, Remedy};
 use crate::evidence::Identity;
 use crate::target::{IdentityKind, Operation};
 
+pub use proof::proof;
 pub(super) use wording::{in_ui, sentence};
 
 /// What is known about a finding wherever it occurs.
@@ -54,14 +61,25 @@ pub(super) struct Context<'a> {
     pub(super) answer: Option<&'a AnswerFacts>,
     /// The host of the call that decided: the login host for findings about tokens.
     pub(super) host: Option<&'a str>,
+    /// What the experiments know about the case.
+    pub(super) case: &'a Case,
 }
 
-/// One step of a remedy, as a template.
+/// One step of a remedy.
 #[derive(Debug)]
 struct Step {
     audience: Audience,
     when: When,
-    text: &'static str,
+    says: Says,
+}
+
+/// What a step says.
+#[derive(Debug)]
+enum Says {
+    /// A template.
+    Text(&'static str),
+    /// How a permission is granted: the steps in `grants`.
+    Grant,
 }
 
 /// For whom a step is meant.
@@ -70,16 +88,6 @@ enum Audience {
     Both,
     Machine,
     User,
-}
-
-/// In which cases a step is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum When {
-    Always,
-    /// The answer names other permissions than the vendor publishes for the operation.
-    PermissionsDiffer,
-    /// The answer asks for a scope that does not have the platform's shape.
-    ForeignScope,
 }
 
 impl Step {
@@ -93,7 +101,16 @@ const fn step(audience: Audience, text: &'static str) -> Step {
     Step {
         audience,
         when: When::Always,
-        text,
+        says: Says::Text(text),
+    }
+}
+
+/// The steps that grant a permission.
+const fn grant() -> Step {
+    Step {
+        audience: Audience::Both,
+        when: When::Always,
+        says: Says::Grant,
     }
 }
 
@@ -118,11 +135,15 @@ const RUNNERS: &str = "The team that runs the integration";
 const NETWORK: &str = "The network or platform team";
 
 const ROLES_SPREAD: &str = "Changes of roles usually show within minutes: Genesys' own tools wait 10 \
-    seconds, its help pages allow up to five minutes.";
+    seconds, its help pages allow up to five minutes. If the change was made just now, wait that long \
+    first.";
 const AT_ONCE: &str = "The next call shows it; nothing has to spread through Genesys Cloud.";
 const UNDOCUMENTED: &str =
     "Genesys does not document how long this takes; look again after a few minutes.";
 
+const ENDING: &str = "Do this before access ends, {ends}; until then the cached token still works.";
+const VERIFY: &str = "Run `why403 diagnose --watch`, or `curl -X POST \
+    http://127.0.0.1:8403/diagnose/{target}/verify` where the service listens.";
 const WORKS: &str = "Expect the outcome `ok` for {operation}.";
 
 /// The entry of `finding`.
@@ -191,25 +212,42 @@ fn entry_of_outcome(outcome: Outcome) -> &'static Entry {
 #[must_use]
 pub(super) fn remedy(finding: Finding, context: &Context<'_>) -> Remedy {
     let entry = entry(finding);
-    let steps = entry
-        .steps
-        .iter()
-        .filter(|step| wording::applies(step.when, context))
-        .filter_map(|step| {
-            let text = wording::fill(step.text, context);
-            Some(format!("{}{text}", mark(step.audience, context)?))
-        })
-        .collect();
-    let expect = wording::fill(entry.expect, context);
-    Remedy {
-        who: entry.who.to_owned(),
-        steps,
-        propagation: wording::fill(entry.propagation, context),
-        verify: format!(
-            "Run `why403 diagnose`, or `curl 'http://127.0.0.1:8403/diagnose?fresh=1'` where the \
-             service listens. {expect}"
-        ),
+    let mut steps = Vec::new();
+    steps.extend(
+        context
+            .case
+            .is_ending
+            .then(|| wording::fill(ENDING, context)),
+    );
+    for step in entry.steps.iter().filter(|it| it.when.holds(context)) {
+        match step.says {
+            Says::Text(_) => steps.extend(filled(step, context)),
+            Says::Grant => {
+                let grants = grants::STEPS.iter().filter(|it| it.when.holds(context));
+                steps.extend(grants.filter_map(|step| filled(step, context)));
+            }
+        }
     }
+    let who = actors::who(finding, context).unwrap_or(entry.who);
+    Remedy {
+        who: wording::fill(who, context),
+        steps,
+        propagation: wording::fill(
+            actors::propagation(finding, context).unwrap_or(entry.propagation),
+            context,
+        ),
+        verify: wording::fill(&format!("{VERIFY} {}", entry.expect), context),
+        commands: Vec::new(),
+    }
+}
+
+/// The text of a step; none when it is not meant for this identity.
+fn filled(step: &Step, context: &Context<'_>) -> Option<String> {
+    let Says::Text(text) = step.says else {
+        return None;
+    };
+    let mark = mark(step.audience, context)?;
+    Some(format!("{mark}{}", wording::fill(text, context)))
 }
 
 /// How a step is introduced to this identity; `None` when it is not meant for it.

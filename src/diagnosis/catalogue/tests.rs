@@ -84,6 +84,7 @@ fn shown(finding: Finding, kind: IdentityKind, missing: &Missing, host: &str) ->
             missing,
             answer: Some(&answer),
             host: Some(host),
+            case: &Case::default(),
         },
     ))
 }
@@ -105,6 +106,7 @@ fn each_remedy(mut check: impl FnMut(Finding, IdentityKind, &Remedy)) {
                         missing,
                         answer,
                         host,
+                        case: &Case::default(),
                     };
                     check(finding, kind, &remedy(finding, &context));
                 }
@@ -153,7 +155,7 @@ fn every_remedy_is_complete_and_reads_as_sentences() {
         for text in remedy.steps.iter().chain(texts) {
             assert!(is_sentence(text), "{finding:?}: {text}");
             let filled = text.replace("{queueId}", "").replace("{roleId}", "");
-            let filled = filled.replace("{clientId}", "");
+            let filled = filled.replace("{clientId}", "").replace("{target}", "");
             assert!(!filled.contains(['{', '}']), "{finding:?}: {text}");
         }
     });
@@ -175,7 +177,7 @@ fn of_several_permissions_the_least_powerful_is_granted_or_all_when_all_are_need
     let host = "api.mypurecloud.de";
     let any = shown(finding, IdentityKind::Machine, &full(), host);
     assert!(
-        any.contains("tick the permission `routing:queue:view`"),
+        any.contains("a role with the permission `routing:queue:view`"),
         "{any}"
     );
     assert!(!any.contains("routing:queue:edit"), "{any}");

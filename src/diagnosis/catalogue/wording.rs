@@ -3,8 +3,11 @@
 //! Every placeholder has a wording for the case that nothing is known, so that each step reads
 //! as a full sentence in every case.
 
+use jiff::Timestamp;
+
 use super::super::Division;
-use super::{Context, When};
+use super::Context;
+use crate::evidence::Named;
 use crate::target::{Mode, covers};
 
 /// Places in the admin UI. Genesys is moving its menus: where the help pages give two wordings
@@ -52,25 +55,6 @@ const PLACES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Whether a step with this condition is shown.
-pub(super) fn applies(when: When, context: &Context<'_>) -> bool {
-    match when {
-        When::Always => true,
-        When::PermissionsDiffer => {
-            let named = &context.missing.permissions;
-            let published = context.operation.permissions;
-            !named.is_empty()
-                && !published.is_empty()
-                && !named.iter().any(|one| published.contains(&one.as_str()))
-        }
-        When::ForeignScope => context.missing.scopes.iter().any(|scope| {
-            scope
-                .split_once(':')
-                .is_some_and(|(_, rest)| rest != "readonly")
-        }),
-    }
-}
-
 /// Replaces every `{placeholder}` of `template`.
 pub(super) fn fill(template: &str, context: &Context<'_>) -> String {
     let mut filled = String::with_capacity(template.len() + 64);
@@ -100,10 +84,68 @@ fn value(name: &str, context: &Context<'_>) -> String {
         "scope" => scope(context),
         "division" => divisions(context),
         "objects" => objects(context).to_owned(),
-        "client" => context.identity.client_id.as_ref().map_or_else(
-            || "the integration's OAuth client".to_owned(),
-            |id| format!("the OAuth client {id}"),
+        "client" => client(context),
+        "named" => named(context),
+        "role" => context.case.carrier.role().map_or_else(
+            || "the role that carries it".to_owned(),
+            |role| format!("the role {}", shown(role)),
         ),
+        "carries" => {
+            let verb = if context.case.is_carried {
+                "carries"
+            } else {
+                "has to carry"
+            };
+            format!("it {verb} {}", permissions(context))
+        }
+        "formerly" => {
+            let roles = context.case.formerly.iter().take(6);
+            match roles.len() {
+                0 => String::new(),
+                _ => format!(
+                    "; when access last worked the caller had {}",
+                    sentence(roles.map(|one| one.shown().to_owned()).collect())
+                ),
+            }
+        }
+        "could" => context
+            .case
+            .could
+            .as_ref()
+            .map_or_else(|| "a role of the caller".to_owned(), shown),
+        "bound" => bound(context),
+        "org" => org(
+            context.case.organization.as_ref(),
+            "the org that is visited",
+        ),
+        "here" => org(context.case.organization.as_ref(), "this org"),
+        "home" => org(context.case.home.as_ref(), "the caller's own org"),
+        "ends" => context.case.ends_at.map_or_else(
+            || "when the cached token dies".to_owned(),
+            |at| format!("at {} or before", minute(at)),
+        ),
+        "until" => context.case.settled_at.map_or_else(
+            || "until five minutes have passed since the change".to_owned(),
+            |at| format!("until {}, five minutes after the grant", second(at)),
+        ),
+        "when" => context.case.at.map_or_else(
+            || "the time of the call".to_owned(),
+            |at| format!("the time {}", second(at)),
+        ),
+        "trace" => {
+            let trace = context.case.trace.iter();
+            sentence(
+                trace
+                    .map(|one| format!("`{}`", one.replace('`', "'")))
+                    .collect(),
+            )
+        }
+        "file" => file(context),
+        "target" => context
+            .case
+            .target
+            .clone()
+            .unwrap_or_else(|| "{target}".to_owned()),
         "correlation" => context
             .answer
             .and_then(|answer| answer.correlation_id.as_ref())
@@ -130,42 +172,34 @@ fn value(name: &str, context: &Context<'_>) -> String {
 
 /// The fewest and least powerful permissions that make the operation work.
 fn permissions(context: &Context<'_>) -> String {
-    let (mode, list) = required(context);
-    let shown = |one: &&str| format!("`{one}`{}", in_ui(one));
-    match (mode, list.as_slice()) {
-        (_, []) => "the permission that the operation requires".to_owned(),
-        (_, [one]) => format!("the permission {}", shown(one)),
-        (Mode::All, all) => format!(
-            "the permissions {}",
-            sentence(all.iter().map(shown).collect())
-        ),
-        (Mode::Any, any) => {
-            let least = any.iter().min_by_key(|one| power(one));
-            format!("the permission {}", least.map(shown).unwrap_or_default())
-        }
+    let shown: Vec<String> = context
+        .case
+        .need(context)
+        .permissions
+        .iter()
+        .map(|one| format!("`{one}`{}", in_ui(one)))
+        .collect();
+    match shown.len() {
+        0 => "the permission that the operation requires".to_owned(),
+        1 => format!("the permission {}", sentence(shown)),
+        _ => format!("the permissions {}", sentence(shown)),
     }
 }
 
 /// Says that the permission shown is one of several, where it is.
 fn choice(context: &Context<'_>) -> String {
-    match required(context) {
-        (Mode::Any, list) if list.len() > 1 => format!(
-            "any one of {} permissions would do, and this is the least powerful; ",
-            list.len()
-        ),
-        _ => String::new(),
+    match context.case.need(context).any_of {
+        0 => String::new(),
+        several => {
+            format!("any one of {several} permissions would do, and this is the least powerful; ")
+        }
     }
 }
 
-/// The permissions that the answer names or, if it names none, that Genesys publishes.
-fn required<'a>(context: &Context<'a>) -> (Mode, Vec<&'a str>) {
-    let (missing, operation) = (context.missing, context.operation);
-    if missing.permissions.is_empty() {
-        (operation.mode, operation.permissions.to_vec())
-    } else {
-        let named = missing.permissions.iter().map(String::as_str).collect();
-        (missing.mode.unwrap_or(operation.mode), named)
-    }
+/// What the answer names, where that is not what the vendor publishes.
+fn named(context: &Context<'_>) -> String {
+    let named = &context.missing.permissions;
+    sentence(named.iter().map(|one| format!("`{one}`")).collect())
 }
 
 /// The permission as the admin UI shows it, for example ` (Routing > Queue > View)`.
@@ -184,20 +218,6 @@ pub(in super::super) fn in_ui(permission: &str) -> String {
         })
         .collect();
     format!(" ({})", titled.join(" > "))
-}
-
-/// How much a permission lets its holder do, by its action; unknown actions count as writing.
-fn power(permission: &str) -> u8 {
-    match permission.rsplit(':').next() {
-        Some("view") => 0,
-        Some("readonly") => 1,
-        Some("search") => 2,
-        Some("add") => 3,
-        Some("edit") => 4,
-        Some("manage" | "delete") => 6,
-        Some("*") => 7,
-        _ => 5,
-    }
 }
 
 fn published(context: &Context<'_>) -> String {
@@ -239,21 +259,30 @@ fn scope(context: &Context<'_>) -> String {
 }
 
 fn divisions(context: &Context<'_>) -> String {
+    /// Most divisions that are named.
+    const MOST: usize = 6;
+    let divisions = match context.missing.divisions.as_slice() {
+        [] => context.case.divisions.as_slice(),
+        missing => missing,
+    };
     let shown = |division: &Division| match &division.name {
-        Some(name) => format!("{name} (id {})", division.id),
+        Some(name) => name.clone(),
         None => format!("id {}", division.id),
     };
-    match context.missing.divisions.as_slice() {
+    match divisions {
         [] => format!(
             "every division whose {} the integration needs",
             objects(context)
         ),
+        all if all.iter().any(|one| one.id == "*") => "all divisions".to_owned(),
         [Division { id, name: None }] => format!("the division with the id {id}"),
         [one] => format!("the division {}", shown(one)),
-        several => format!(
-            "the divisions {}",
-            sentence(several.iter().map(shown).collect())
-        ),
+        several => {
+            let mut words: Vec<String> = several.iter().take(MOST).map(shown).collect();
+            let more = several.len().saturating_sub(MOST);
+            words.extend((more > 0).then(|| format!("{more} more")));
+            format!("the divisions {}", sentence(words))
+        }
     }
 }
 
@@ -263,6 +292,85 @@ fn objects(context: &Context<'_>) -> &'static str {
     } else {
         "objects"
     }
+}
+
+/// The OAuth client, with its name where that says more than its id.
+fn client(context: &Context<'_>) -> String {
+    let told = context.case.client.as_ref();
+    let configured = context.identity.client_id.as_deref();
+    let Some(id) = configured.or_else(|| told.map(|client| client.id.as_str())) else {
+        return "the integration's OAuth client".to_owned();
+    };
+    let name = told
+        .filter(|client| client.id == id)
+        .and_then(|client| client.name.as_deref());
+    match name.filter(|name| *name != id) {
+        Some(name) => format!("the OAuth client {name} ({id})"),
+        None => format!("the OAuth client {id}"),
+    }
+}
+
+/// Roles that carry the permission only under a condition.
+fn bound(context: &Context<'_>) -> String {
+    /// Most roles that are named.
+    const MOST: usize = 3;
+    let roles = context.case.bound.iter().take(MOST);
+    match roles.len() {
+        0 => "a role of the caller".to_owned(),
+        1 => format!("the role {}", sentence(roles.map(shown).collect())),
+        _ => format!("each of the roles {}", sentence(roles.map(shown).collect())),
+    }
+}
+
+fn org(named: Option<&Named>, unknown: &str) -> String {
+    named.map_or_else(
+        || unknown.to_owned(),
+        |org| format!("the org {}", org.shown()),
+    )
+}
+
+/// A name and an id, or the id alone.
+fn shown(named: &Named) -> String {
+    match &named.name {
+        Some(name) if *name != named.id => format!("{name} (id {})", named.id),
+        _ => named.id.clone(),
+    }
+}
+
+/// What somebody who is asked for help needs to find the case.
+fn file(context: &Context<'_>) -> String {
+    let case = context.case;
+    let id = context
+        .answer
+        .and_then(|answer| answer.correlation_id.as_ref());
+    let mut parts = vec![id.map_or_else(
+        || "the correlation id of a refused call (response header ININ-Correlation-Id)".to_owned(),
+        |id| format!("the correlation id {id}"),
+    )];
+    parts.push(case.at.map_or_else(
+        || "its time".to_owned(),
+        |at| format!("the time {}", second(at)),
+    ));
+    let org = case.organization.as_ref();
+    parts.push(org.map_or_else(
+        || "the id of the org".to_owned(),
+        |org| format!("the org's id {}", org.id),
+    ));
+    let told = case.client.as_ref().map(|client| &client.id);
+    let client = context.identity.client_id.as_ref().or(told);
+    parts.push(client.map_or_else(
+        || "the id of the OAuth client".to_owned(),
+        |id| format!("the client's id {id}"),
+    ));
+    sentence(parts)
+}
+
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+fn second(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// `a`, `a and b`, `a, b and c`.

@@ -8,7 +8,8 @@ mod codes;
 mod names;
 mod operations;
 
-use super::catalogue::{Context, entry, remedy};
+use super::catalogue::{Context, entry, proof, remedy};
+use super::remedy::Case;
 use super::{Cause, Class, Finding, Missing, Outcome};
 use crate::evidence::Identity;
 use crate::target::{IdentityKind, OPERATIONS, Operation};
@@ -117,11 +118,11 @@ fn of_finding(finding: Finding) -> Explanation {
         Finding::Other(outcome) => ("outcome", outcome.slug()),
     };
     let general = remedy_for(finding, Operation::queues(), &Missing::default());
-    let mut paragraphs = vec![
-        entry.meaning.to_owned(),
-        format!("Who acts: {}.", entry.who),
-        general.propagation,
-    ];
+    let mut paragraphs = vec![entry.meaning.to_owned()];
+    if let Finding::Forbidden(cause) = finding {
+        paragraphs.push(format!("What proves it: {}", uncapitalized(proof(cause))));
+    }
+    paragraphs.extend([format!("Who acts: {}.", entry.who), general.propagation]);
     paragraphs.extend(entry.confused_with.iter().map(|other| {
         format!(
             "Not to be confused with `{}`: {}",
@@ -142,6 +143,12 @@ fn of_finding(finding: Finding) -> Explanation {
     }
 }
 
+fn uncapitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_lowercase);
+    first.chain(letters).collect()
+}
+
 /// The remedy when nothing is known about the case.
 fn remedy_for(finding: Finding, operation: &Operation, missing: &Missing) -> super::Remedy {
     let identity = Identity {
@@ -157,6 +164,7 @@ fn remedy_for(finding: Finding, operation: &Operation, missing: &Missing) -> sup
             missing,
             answer: None,
             host: None,
+            case: &Case::default(),
         },
     )
 }

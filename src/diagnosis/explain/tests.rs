@@ -58,6 +58,18 @@ fn causes_outcomes_and_classes_are_found_however_they_are_written() {
 }
 
 #[test]
+fn each_cause_says_what_proves_it_as_the_readme_does() {
+    let readme = include_str!("../../../README.md");
+    for cause in Cause::ALL {
+        let slug = cause.slug();
+        let row = format!("| `{slug}` | {} |\n", proof(*cause));
+        assert!(readme.contains(&row), "{row}");
+        let text = explain(slug)[0].paragraphs.join(" ");
+        assert!(text.contains("What proves it: "), "{text}");
+    }
+}
+
+#[test]
 fn the_three_names_of_the_article_are_called_what_they_are() {
     assert_eq!(kinds("routing:queue"), ["mistaken name"]);
     assert_eq!(kinds("routing:queue:read"), ["mistaken name"]);

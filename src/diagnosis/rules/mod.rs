@@ -83,14 +83,11 @@ fn fresh_token_accepted(facts: &Facts<'_>) -> Option<Conclusion> {
         |age| format!("{} old", ago(age)),
     );
     Some(if facts.again() == Some(Said::Accepted) {
-        let why = "a fresh token is accepted, and by now the cached one, which was refused a moment \
-                   before, is accepted too: nothing but time has passed";
+        let why = "a fresh token is accepted, and the cached one, which was refused a moment before, is \
+                   accepted too: nothing but time has passed";
         Conclusion::new(Cause::Propagating, Confidence::Proven, why).by(&[FreshToken])
     } else {
-        let why = format!(
-            "the same call was refused with the cached token, {age}, and accepted with one minted \
-             just now"
-        );
+        let why = format!("the token is {age}; with one minted just now the same call is accepted");
         Conclusion::new(Cause::StaleToken, Confidence::Proven, why).by(&[FreshToken])
     })
 }
@@ -110,7 +107,7 @@ fn refused_without_token(facts: &Facts<'_>) -> Option<Conclusion> {
         (
             Confidence::Proven,
             "the same call without a token is refused with 403 too, where the platform would answer \
-             401: the token was never looked at",
+             401: roles, permissions and scopes were never looked at",
         )
     };
     Some(Conclusion::new(Cause::EdgeBlock, confidence, why).by(&[WithoutToken]))
@@ -183,7 +180,10 @@ fn scope_named(facts: &Facts<'_>) -> Option<Conclusion> {
     match facts.scopes_cover() {
         Some(false) => conclude(
             Confidence::Proven,
-            "the answer asks for a scope, and the token carries none that covers the operation",
+            &format!(
+                "the answer asks for a scope, and by its own description the token carries only {}",
+                list(facts.scopes().unwrap_or_default())
+            ),
             &[TokensMe],
         ),
         Some(true) => conclude(
@@ -223,8 +223,7 @@ fn one_object(facts: &Facts<'_>) -> Option<Conclusion> {
     if facts.held(&facts.suspect()) != Some(Held::Somewhere) {
         return None;
     }
-    let why = "the answer refuses without naming a permission, and the one that the operation \
-               requires is held";
+    let why = "it names no permission, and the one that the operation requires is held";
     // A list is no object: there the code says little, and a policy fits as well.
     let confidence = if facts.fresh_refused() && !facts.operation.lists {
         Confidence::Likely

@@ -3,6 +3,8 @@
 use crate::evidence::ExperimentKind::{DivisionsPermitted, FreshToken, Permissions, SubjectsMe};
 
 use super::super::facts::{Facts, Held, PROPAGATION, Suspect};
+use super::super::visibility::listed;
+use super::super::words::{ago, list};
 use super::super::{Cause, Confidence};
 use super::{
     Conclusion, asked_about_rights, is_about_permissions, is_about_rights, missing_permission,
@@ -21,7 +23,17 @@ pub(super) fn division_named(facts: &Facts<'_>) -> Option<Conclusion> {
             Conclusion::new(
                 Cause::MissingDivisionPermission,
                 Confidence::Proven,
-                "the permission is held in other divisions, and not in the one that the answer names",
+                match facts.permitted {
+                    Some(permitted) => format!(
+                        "it is held in {}, and not in the division that the answer names",
+                        listed(permitted)
+                    ),
+                    None => {
+                        "roles of the caller carry it in other divisions, and not in the one that \
+                             the answer names"
+                            .to_owned()
+                    }
+                },
             )
             .by(&by),
         ),
@@ -47,22 +59,23 @@ pub(super) fn not_in_org(facts: &Facts<'_>) -> Option<Conclusion> {
             Some(Held::Nowhere) => Conclusion {
                 published: true,
                 ..missing_permission(facts, Confidence::Possible)
-                    .because(
-                        "the answer names a permission that this org does not have, and the one that \
-                         the vendor publishes for the operation is held nowhere: messages are known \
-                         to name the wrong one",
-                    )
+                    .because(&format!(
+                        "Genesys publishes it for the operation, and it is held in no division; the \
+                         answer names {}, which this org does not have: messages are known to name the \
+                         wrong one",
+                        list(&suspect.permissions)
+                    ))
                     .by(&[Permissions, DivisionsPermitted, SubjectsMe])
             },
             Some(Held::Somewhere) => conclude(
                 Confidence::Likely,
-                "the answer names a permission that this org does not have, and the one that the \
-                 vendor publishes for the operation is held",
+                "the answer names it, and the org's own list of permissions does not contain it; what \
+                 Genesys publishes for the operation is held",
             ),
             _ => conclude(
                 Confidence::Possible,
-                "the answer names a permission that this org does not have, but the vendor publishes \
-                 another one for the operation",
+                "the answer names it, and the org's own list of permissions does not contain it; but \
+                 Genesys publishes another one for the operation",
             ),
         });
     }
@@ -70,12 +83,12 @@ pub(super) fn not_in_org(facts: &Facts<'_>) -> Option<Conclusion> {
     Some(if is_named {
         conclude(
             Confidence::Proven,
-            "the org's own list of permissions does not contain the one that the answer names",
+            "the answer names it, and the org's own list of permissions does not contain it",
         )
     } else {
         conclude(
             Confidence::Likely,
-            "the org's own list of permissions does not contain the one that the operation requires",
+            "the operation requires it, and the org's own list of permissions does not contain it",
         )
     })
 }
@@ -98,8 +111,12 @@ pub(super) fn permission_not_held(facts: &Facts<'_>) -> Option<Conclusion> {
         Cause::MissingPermission | Cause::MissingDivisionPermission
     );
     let (confidence, why) = if speaks_of_permissions {
-        let why = "the answer says so, and the platform shows that the permission is held in no \
-                   division";
+        let why = if facts.named().is_some() {
+            "the answer says so, and the platform shows that it is held in no division"
+        } else {
+            "the answer speaks of a permission and names none; the one that the operation requires is \
+             held in no division"
+        };
         (Confidence::Proven, why)
     } else {
         let why = "the answer does not name a permission, but the one that the operation requires is \
@@ -118,30 +135,40 @@ pub(super) fn permission_not_held(facts: &Facts<'_>) -> Option<Conclusion> {
 /// The answer names another permission than the vendor publishes: whichever is not held is it.
 fn disputed(facts: &Facts<'_>, named: Option<Held>) -> Option<Conclusion> {
     let published = facts.held(&facts.published());
-    let conclude = |confidence, why: &str| missing_permission(facts, confidence).because(why);
+    let conclude = |confidence, why: String| missing_permission(facts, confidence).because(&why);
+    let says = list(&facts.suspect().permissions);
+    let genesys = list(facts.operation.permissions);
     match (named, published) {
         (Some(Held::Nowhere), Some(Held::Somewhere)) => Some(conclude(
             Confidence::Likely,
-            "the permission that the answer names is not held; the vendor publishes another one for \
-             the operation, and that one is held",
+            format!(
+                "the answer names it, and it is held in no division; {genesys}, which Genesys publishes \
+                 for the operation, is held"
+            ),
         )),
         (Some(Held::Somewhere), Some(Held::Nowhere)) => Some(Conclusion {
             published: true,
             ..conclude(
                 Confidence::Likely,
-                "the permission that the answer names is held, and the one that the vendor publishes \
-                 for the operation is not: the message names the wrong one",
+                format!(
+                    "Genesys publishes it for the operation, and it is held in no division; {says}, \
+                     which the answer names, is held: the message names the wrong one"
+                ),
             )
         }),
         (Some(Held::Nowhere), Some(Held::Nowhere)) => Some(conclude(
             Confidence::Likely,
-            "neither the permission that the answer names nor the one that the vendor publishes for \
-             the operation is held; which of the two is asked for cannot be told",
+            format!(
+                "the answer names it, Genesys publishes {genesys} for the operation, and neither is \
+                 held; which of the two is asked for cannot be told"
+            ),
         )),
         (Some(Held::Nowhere), None) | (None, Some(Held::Nowhere)) => Some(conclude(
             Confidence::Possible,
-            "the answer names another permission than the vendor publishes for the operation, and \
-             only one of the two could be looked up: it is not held",
+            format!(
+                "the answer names {says}, Genesys publishes {genesys} for the operation, and only one of \
+                 the two could be looked up: it is not held"
+            ),
         )),
         _ => None,
     }
@@ -163,8 +190,8 @@ pub(super) fn held_and_refused(facts: &Facts<'_>) -> Option<Conclusion> {
         return conclude(
             Cause::PolicyDenied,
             Confidence::Likely,
-            "the caller's role carries the permission only under a condition, which this call does \
-             not seem to meet",
+            "a role of the caller carries it only under a condition, which this call does not seem to \
+             meet",
         );
     }
     if held == Held::Disagreed && !recent {
@@ -187,25 +214,28 @@ pub(super) fn held_and_refused(facts: &Facts<'_>) -> Option<Conclusion> {
         return Some(token_or_time(facts, &suspect, recent).by(&by));
     }
     if recent {
+        let age = age.map(ago).unwrap_or_default();
         return conclude(
             Cause::Propagating,
             Confidence::Likely,
-            "the role that carries the permission was granted less than five minutes before, and a \
-             fresh token is refused too: the change is on its way",
+            &format!(
+                "the role that carries the permission was granted {age} before, and a fresh token is \
+                 refused too"
+            ),
         );
     }
     let with_fresh: Vec<_> = by.iter().copied().chain([FreshToken]).collect();
     let (confidence, why) = if age.is_some() {
         (
             Confidence::Likely,
-            "the permission is held, its grant is older than five minutes, and a fresh token is \
-             refused too: what is left is an access policy, or a role that was edited just now",
+            "its grant is older than five minutes, and a fresh token is refused too: what is left is an \
+             access policy, or a role that was edited just now",
         )
     } else {
         (
             Confidence::Possible,
-            "the permission is held and a fresh token is refused too; since when it is held could not \
-             be told, so that the change may still be on its way",
+            "a fresh token is refused too; since when the permission is held could not be told, so that \
+             a change may still be on its way",
         )
     };
     Some(Conclusion::new(Cause::PolicyDenied, confidence, why).by(&with_fresh))

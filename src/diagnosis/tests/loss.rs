@@ -72,7 +72,7 @@ fn a_lost_division_is_named() {
         vec![permitted(VIEW, &["a"])],
         "queues_missing",
         Proven,
-        "was lost",
+        "in every division when",
     );
 }
 
@@ -184,7 +184,7 @@ fn fewer_queues_are_accepted_after_an_hour_when_no_division_was_lost() {
         intact(),
         "queues_missing",
         Likely,
-        "8 visible",
+        "only 8 queues",
     );
     check_loss(
         at(3_570, some, 8),
@@ -198,7 +198,7 @@ fn fewer_queues_are_accepted_after_an_hour_when_no_division_was_lost() {
         vec![permitted(VIEW, &["a"])],
         "queues_missing",
         Proven,
-        "lost",
+        "no longer held",
     );
     check_loss(at(9_999, some, 0), intact(), "queues_empty", Likely, "");
     let mut least = at(9_999, some, 8);

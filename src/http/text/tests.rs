@@ -61,13 +61,24 @@ fn an_episode_is_told_as_long_as_it_matters() {
 }
 
 #[test]
-fn lines_are_short_unless_a_request_is_long() {
+fn lines_are_short_unless_a_request_or_a_command_is_long() {
     let text = text(&mixed(), 95) + &text(&troubled(), 95);
     for line in text.lines() {
         let long = line.chars().count() > 88;
-        assert!(!long || line.contains("https://"), "{line}");
+        let is_copied = line.contains("https://") || line.starts_with("    gc ");
+        assert!(!long || is_copied, "{line}");
         assert_eq!(line, line.trim_end());
     }
+}
+
+#[test]
+fn commands_can_be_copied_as_they_stand() {
+    let text = text(&failing(), 95);
+    let command = "    gc authorization subjects divisions roles create \
+                   6f4cd1ab-92a5-4d3c-8a52-0c6d9b5f3b11 3f1c0f9e-6f60-4f7e-8e0b-1f3f4f0c2d10 <roleId> \
+                   --subjectType PC_OAUTH_CLIENT\n";
+    assert!(text.contains(command), "{text}");
+    assert!(text.contains("\n  With Terraform\n"), "{text}");
 }
 
 #[test]

@@ -20,8 +20,8 @@ pub use episodes::{
     timelines,
 };
 pub use parts::{
-    Answer, Caller, Division, Ending, Line, Missing, OpenQuestion, Queue, Queues, Remedy, Required,
-    Role, RuledOut, Token, token,
+    Answer, Caller, Command, Division, Ending, Line, Missing, OpenQuestion, Queue, Queues, Remedy,
+    Required, Role, RuledOut, Token, token,
 };
 use parts::{
     answer, caller, ending, line, missing, open_question, queues, remedy, required, ruled_out,
@@ -231,6 +231,18 @@ impl Entry<'_> {
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.verdict.state == State::Stale
+    }
+
+    /// What the vendor publishes, where the answer names other permissions than these.
+    #[must_use]
+    pub fn published_otherwise(&self) -> Option<String> {
+        let published = self.required.permissions;
+        let ending = self.early_warning.as_ref();
+        let named = ending
+            .map_or(&self.missing, |ending| &ending.missing)
+            .permissions;
+        let agree = named.iter().any(|one| published.contains(&one.as_str()));
+        (!agree && !named.is_empty() && !published.is_empty()).then(|| published.join(", "))
     }
 
     /// The verdict's status.

@@ -135,6 +135,19 @@ pub struct Remedy<'a> {
     pub propagation: &'a str,
     /// How to see that it worked.
     pub verify: &'a str,
+    /// The same with other tools; empty where they cannot help.
+    pub commands: Vec<Command<'a>>,
+}
+
+/// A part of a remedy as another tool does it.
+#[derive(Debug, Serialize)]
+pub struct Command<'a> {
+    /// `gc` or `terraform`.
+    pub tool: &'static str,
+    /// What it is for.
+    pub purpose: &'static str,
+    /// One or more lines to copy; `<word>` stands for an id that is not known.
+    pub text: &'a str,
 }
 
 /// A cause that the evidence excludes.
@@ -277,7 +290,16 @@ pub(super) fn remedy(remedy: &diagnosis::Remedy) -> Option<Remedy<'_>> {
         steps: &remedy.steps,
         propagation: &remedy.propagation,
         verify: &remedy.verify,
+        commands: remedy.commands.iter().map(command).collect(),
     })
+}
+
+fn command(command: &diagnosis::Command) -> Command<'_> {
+    Command {
+        tool: command.tool.as_str(),
+        purpose: command.purpose,
+        text: &command.text,
+    }
 }
 
 pub(super) fn ruled_out(ruled_out: &diagnosis::RuledOut) -> RuledOut<'_> {

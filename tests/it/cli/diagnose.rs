@@ -18,13 +18,13 @@ const PROMISED: &str = r#"{"status":"fail","generated_at":"","diagnoses":[{
     "roles":[{"id":"","name":null,"division":{"id":"","name":null}}]},
   "token":{"age_seconds":41,"expires_at":"","scopes":null},
   "queues":{"total":null,"first":null},
-  "remedy":{"who":"","steps":[""],"propagation":"","verify":""},
+  "remedy":{"who":"","steps":[""],"propagation":"","verify":"","commands":[{"tool":"","purpose":"","text":""}]},
   "ruled_out":[{"cause":"","because":""}],"undetermined":[{"question":"","because":""}],
   "evidence":[{"step":"","request":"","status":403,"duration_ms":31,"correlation_id":"","says":"",
     "at":"","supports":[],"rules_out":[]}],
   "required":{"mode":"any","permissions":[""],"scopes":[""]},
   "early_warning":{"cause":"","missing":{"mode":"any","permissions":[""],"scopes":[],"divisions":[]},
-    "message":null,"ends_at":null}}]}"#;
+    "message":null,"ends_at":null},"episode":null}]}"#;
 
 /// The names of fields, in their order.
 #[derive(Debug, PartialEq)]

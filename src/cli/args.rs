@@ -93,6 +93,16 @@ pub(super) struct Diagnose {
     /// Longest time for one call
     #[arg(long, value_name = "DURATION")]
     pub(super) timeout: Option<String>,
+    /// Write what the diagnosis rests on to a file, without any secret; - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
+    /// Diagnose saved evidence once more: no network, no configuration; - for standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["region", "base_url", "login_url", "timeout", "save"]
+    )]
+    pub(super) from: Option<PathBuf>,
 }
 
 /// How to show a diagnosis.

@@ -244,6 +244,7 @@ pub(super) fn check(diagnosis: Option<Diagnosis>, rows: u32) -> CheckView {
         since: diagnosis.as_ref().map(|_| after(10).wall),
         last_probe: diagnosis.as_ref().map(|_| at),
         last_success: diagnosis.as_ref().filter(|it| good(it)).map(|_| at),
+        evidence: None,
         diagnosis: diagnosis.map(Arc::new),
     }
 }

@@ -4,6 +4,8 @@
 
 mod sheet;
 
+use jiff::Timestamp;
+
 use super::age::{clock_time, relative, span};
 use super::wire::{Answer, Entry, Line, Missing, Queues, Remedy, Report, Time, Token};
 use crate::diagnosis::Explanation;
@@ -30,6 +32,16 @@ pub fn render(report: &Report<'_>, color: bool) -> String {
         sheet.line("Nothing is watched.");
     }
     sheet.finish()
+}
+
+/// When and by what saved evidence was taken: a line above the report about it.
+#[must_use]
+pub fn taken(at: Timestamp, written_by: &str) -> String {
+    format!(
+        "Evidence taken {} by {}.\n\n",
+        clock_time(at),
+        plain(written_by)
+    )
 }
 
 /// What a word is, as text of at most 88 columns, with ANSI colours if `color`.
@@ -225,7 +237,7 @@ pub(super) fn visible(queues: &Queues<'_>) -> Option<String> {
 }
 
 /// A token's age, expiry and scopes.
-pub(super) fn token_facts(token: &Token<'_>, now: jiff::Timestamp) -> String {
+pub(super) fn token_facts(token: &Token<'_>, now: Timestamp) -> String {
     let age = span(token.age_seconds);
     let expiry = match token.expires_at {
         Some(Time(at)) if at <= now => format!("expired {}", relative(at, now)),

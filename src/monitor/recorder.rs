@@ -146,7 +146,6 @@ impl Recorder {
             diagnosis,
             is_new,
         } = examined;
-        let evidence = &evidence;
         self.metrics.probe(index, diagnosis.finding);
         if is_new {
             for experiment in &evidence.experiments {
@@ -174,7 +173,8 @@ impl Recorder {
         }
         let target = Arc::make_mut(target);
         if let Some(check) = target.checks.get_mut(operation) {
-            update(check, diagnosis, evidence, &target.thresholds);
+            update(check, diagnosis, &evidence, &target.thresholds);
+            check.evidence = Some(Arc::new(evidence.reduced()));
         }
     }
 
@@ -259,6 +259,7 @@ fn view(target: &Target, config: &Config) -> TargetView {
                 operation,
                 health: Health::default(),
                 diagnosis: None,
+                evidence: None,
                 since: None,
                 last_probe: None,
                 last_success: None,

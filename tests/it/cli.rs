@@ -3,4 +3,5 @@
 
 mod commands;
 mod diagnose;
+mod evidence;
 mod service;

@@ -34,6 +34,7 @@ use std::path::PathBuf;
 
 pub use default_toml::default_toml;
 pub use duration::format as format_duration;
+pub use duration::read as read_duration;
 pub use environment::Environment;
 pub use problem::{Problem, Problems, Severity, Source};
 pub use rotation::replace_secret_file;

@@ -22,6 +22,7 @@ mod permissions;
 mod plan;
 mod reading;
 mod rules;
+pub mod verify;
 mod visibility;
 mod words;
 

@@ -21,6 +21,7 @@ mod query;
 mod server;
 pub mod text;
 mod token;
+mod verify;
 pub mod wire;
 
 #[cfg(test)]
@@ -50,6 +51,7 @@ use crate::monitor::Monitor;
 use crate::snapshot::{Snapshot, TargetView};
 
 use problem::{Kind, Problem};
+use verify::Running;
 
 pub use server::serve;
 
@@ -83,6 +85,7 @@ pub struct AppState {
 struct Shared {
     app: AppState,
     waiting: Semaphore,
+    verifying: Arc<Running>,
 }
 
 impl Shared {
@@ -102,6 +105,7 @@ const ENDPOINTS: &[(Route, &str)] = &[
     (Route::HealthTarget, "/health/{target}"),
     (Route::Diagnose, "/diagnose"),
     (Route::DiagnoseTarget, "/diagnose/{target}"),
+    (Route::VerifyTarget, "/diagnose/{target}/verify"),
     (Route::TokenRefresh, "/token/refresh"),
     (Route::CredentialRefresh, "/token/{credential}/refresh"),
     (Route::Metrics, "/metrics"),
@@ -128,6 +132,7 @@ impl Service {
         let shared = Arc::new(Shared {
             app,
             waiting: Semaphore::new(waiting),
+            verifying: Arc::default(),
         });
         let unknown = any(problem::unknown_path);
         let router = ENDPOINTS
@@ -157,8 +162,12 @@ fn route_of(path: &str) -> Route {
         *route
     } else if path.strip_prefix("/health/").is_some_and(one) {
         Route::HealthTarget
-    } else if path.strip_prefix("/diagnose/").is_some_and(one) {
-        Route::DiagnoseTarget
+    } else if let Some(name) = path.strip_prefix("/diagnose/") {
+        match name.strip_suffix("/verify") {
+            Some(name) if one(name) => Route::VerifyTarget,
+            None if one(name) => Route::DiagnoseTarget,
+            _ => Route::Other,
+        }
     } else if let Some(name) = path.strip_prefix("/token/")
         && name.strip_suffix("/refresh").is_some_and(one)
     {
@@ -176,6 +185,7 @@ fn handlers(route: Route) -> MethodRouter<Arc<Shared>> {
         Route::HealthTarget => get(health::one),
         Route::Diagnose => get(diagnose::all).layer(vary()),
         Route::DiagnoseTarget => get(diagnose::one).layer(vary()),
+        Route::VerifyTarget => post(verify::verify).layer(vary()),
         Route::TokenRefresh => post(token::refresh_all),
         Route::CredentialRefresh => post(token::refresh_one),
         Route::Metrics => get(metrics),

@@ -7,9 +7,10 @@ mod sheet;
 use jiff::Timestamp;
 
 use super::age::{clock_time, relative, span};
-use super::wire::{Answer, Entry, Line, Missing, Queues, Remedy, Report, Time, Token};
+use super::wire::{self, Answer, Entry, Line, Missing, Queues, Remedy, Report, Time, Token};
 use crate::diagnosis::Explanation;
 use crate::health::Status;
+use crate::monitor::verify::{Look, Verification};
 use sheet::{Ink, Sheet, plain};
 
 /// The report as text of at most 88 columns (longer only where a URL or an id is), with ANSI
@@ -42,6 +43,43 @@ pub fn taken(at: Timestamp, written_by: &str) -> String {
         clock_time(at),
         plain(written_by)
     )
+}
+
+/// One look of a verification, as a line without its end.
+#[must_use]
+pub fn look(look: &Look) -> String {
+    let seen = wire::seen(look);
+    let status = seen.status.map(|status| format!("{status} "));
+    let status = status.unwrap_or_default();
+    let finding = match seen.cause {
+        Some(cause) => format!("{cause} ({})", seen.confidence),
+        None => seen.outcome.to_owned(),
+    };
+    let time = look.at.strftime("%H:%M:%S");
+    format!(
+        "{time}  {}  {status}{finding}: {}",
+        seen.operation, seen.says
+    )
+}
+
+/// What came of a verification, as a paragraph.
+#[must_use]
+pub fn verified(verification: &Verification) -> String {
+    let mut sheet = Sheet::new(false);
+    let result = verification.result.as_str().replace('_', " ");
+    let text = format!(
+        "{}: {result}. {}",
+        verification.target, verification.summary
+    );
+    sheet.paragraph(0, &plain(&text));
+    sheet.finish()
+}
+
+/// The same when nothing could be looked at.
+#[must_use]
+pub fn not_verified() -> String {
+    let wire::NotVerified { result, summary } = wire::NOT_VERIFIED;
+    format!("{result}. {summary}\n")
 }
 
 /// What a word is, as text of at most 88 columns, with ANSI colours if `color`.

@@ -17,6 +17,8 @@ pub enum Route {
     Diagnose,
     /// `/diagnose/{target}`
     DiagnoseTarget,
+    /// `/diagnose/{target}/verify`
+    VerifyTarget,
     /// `/token/refresh`
     TokenRefresh,
     /// `/token/{credential}/refresh`
@@ -40,6 +42,7 @@ impl Route {
         Self::HealthTarget,
         Self::Diagnose,
         Self::DiagnoseTarget,
+        Self::VerifyTarget,
         Self::TokenRefresh,
         Self::CredentialRefresh,
         Self::Metrics,
@@ -58,6 +61,7 @@ impl Route {
             Self::HealthTarget => "/health/{target}",
             Self::Diagnose => "/diagnose",
             Self::DiagnoseTarget => "/diagnose/{target}",
+            Self::VerifyTarget => "/diagnose/{target}/verify",
             Self::TokenRefresh => "/token/refresh",
             Self::CredentialRefresh => "/token/{credential}/refresh",
             Self::Metrics => "/metrics",
@@ -75,6 +79,7 @@ impl Route {
             Self::HealthTarget => &[200, 400, 404, 405, 500, 503],
             Self::Diagnose => &[200, 400, 401, 403, 405, 406, 429, 500, 503, 504],
             Self::DiagnoseTarget => &[200, 400, 401, 403, 404, 405, 406, 429, 500, 503, 504],
+            Self::VerifyTarget => &[200, 400, 401, 403, 404, 405, 406, 409, 500, 503],
             Self::TokenRefresh => &[200, 401, 403, 405, 409, 429, 500, 502, 503, 504],
             Self::CredentialRefresh => &[200, 401, 403, 404, 405, 409, 429, 500, 502, 503, 504],
             Self::Page => &[200, 400, 401, 403, 404, 405, 500],

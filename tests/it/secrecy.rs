@@ -91,6 +91,7 @@ fn served(variables: &[(&str, String)]) -> String {
         .iter()
         .map(|route| route.as_str().replace("{target}", "default"))
         .map(|path| path.replace("{credential}", "default"))
+        .map(|path| path.replace("/verify", "/verify?limit=0s"))
         .filter(|path| path.starts_with('/'))
         .collect();
     let more = [

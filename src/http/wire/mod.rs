@@ -4,6 +4,7 @@
 //! print exactly this. Fields that are not serialized serve the renderings for people.
 
 mod parts;
+mod verification;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -21,6 +22,8 @@ pub use parts::{
 use parts::{
     answer, caller, ending, line, missing, open_question, queues, remedy, required, ruled_out,
 };
+
+pub use verification::{Before, NOT_VERIFIED, NotVerified, Seen, Verified, seen, verified};
 
 /// A time in RFC 3339, in UTC, to the millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

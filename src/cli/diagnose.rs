@@ -1,17 +1,20 @@
 //! `why403 diagnose`: ask once, say what was found, and end with a status that scripts can use.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::args::{Diagnose, Format, Global};
 use super::output::{Progress, complain, deliver, wants_color};
 use super::replay;
+use super::watch::Watching;
 use super::{MISUSED, Misuse, REFUSED, UNKNOWN, Workers, block_on, load, sources};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Environment, LogLevel, Sources};
 use crate::diagnosis::{Class, Finding, Outcome};
 use crate::http::{text, wire, wire::Report};
-use crate::monitor::Pace;
+use crate::monitor::verify::LONGEST;
+use crate::monitor::{Monitor, Pace};
 use crate::snapshot::Snapshot;
 use crate::telemetry;
 
@@ -35,13 +38,30 @@ pub(super) fn run(global: &Global, options: &Diagnose, environment: Environment)
     (config.probe.fall, config.probe.rise) = (1, 1);
     let format = options.format;
     let save = options.save.clone();
+    let watching = options.watch.then(|| Watching {
+        limit: options.limit.unwrap_or(LONGEST),
+        format,
+        color,
+    });
     block_on(Workers::One, async move {
         let clock = Clock::system();
         let progress = Progress::show(&asking(&config));
         let app = App::start(config, clock.clone(), Pace::AtOnce)
             .map_err(|error| Misuse(format!("{error:#}")))?;
-        let snapshot = app.first_round().await?;
-        drop(progress);
+        let snapshot = match watching {
+            None => {
+                let snapshot = app.first_round().await?;
+                drop(progress);
+                snapshot
+            }
+            Some(watching) => {
+                let first = async |monitor: &Monitor, snapshot: Arc<Snapshot>| {
+                    drop(progress);
+                    watching.run(monitor, snapshot, &clock).await
+                };
+                app.then(first).await??
+            }
+        };
         let now = clock.now();
         let mut shown = show(&wire::report(&snapshot, now, None), format, color)?;
         let mut status = status(&snapshot);

@@ -11,6 +11,7 @@ mod replay;
 mod serve;
 mod signals;
 mod simulate;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -5,3 +5,4 @@ mod commands;
 mod diagnose;
 mod evidence;
 mod service;
+mod watch;

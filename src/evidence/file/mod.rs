@@ -1,6 +1,6 @@
 //! Evidence as a file: saved here, handed on, and read elsewhere and later to the same diagnosis.
 //!
-//! The file is JSON with a version. Every version that was ever written stays readable: [`v1`] has
+//! The file is JSON with a version. Every version that was ever written stays readable: `v1` has
 //! types of its own, so that the inner ones may change. A file can come from anywhere, so that
 //! everything in it is checked while it is read, and its text is made printable again.
 //!

@@ -72,6 +72,7 @@ fn snapshot(names: &[Name]) -> Snapshot {
                 operation: Operation::queues(),
                 health: Health::default(),
                 diagnosis: None,
+                evidence: None,
                 since: None,
                 last_probe: Some(now),
                 last_success: Some(now),

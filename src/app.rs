@@ -94,7 +94,19 @@ impl App {
     ///
     /// # Errors
     /// When a task ends early, which is a defect.
-    pub async fn first_round(mut self) -> Result<Arc<Snapshot>> {
+    pub async fn first_round(self) -> Result<Arc<Snapshot>> {
+        self.then(async |_, snapshot| snapshot).await
+    }
+
+    /// The same, and goes on watching while `work` does something with the running watch and what
+    /// the first probes brought.
+    ///
+    /// # Errors
+    /// When a task ends early, which is a defect.
+    pub async fn then<T>(
+        mut self,
+        work: impl AsyncFnOnce(&Monitor, Arc<Snapshot>) -> T,
+    ) -> Result<T> {
         let mut snapshots = self.monitor.subscribe();
         let over = snapshots.wait_for(|snapshot| snapshot.first_round_is_over());
         tokio::select! {
@@ -102,9 +114,16 @@ impl App {
             _ = tokio::time::timeout(FIRST_ROUND, over) => {}
             Some(ended) = self.tasks.join_next() => early(ended)?,
         }
+        let done = tokio::select! {
+            done = work(&self.monitor, self.monitor.snapshot()) => done,
+            Some(ended) = self.tasks.join_next() => {
+                early(ended)?;
+                bail!("a task ended early")
+            }
+        };
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
-        Ok(self.monitor.snapshot())
+        Ok(done)
     }
 
     /// Serves HTTP on `listener` until a signal arrives, then drains; a second signal ends at once.

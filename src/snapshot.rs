@@ -11,7 +11,8 @@ use jiff::Timestamp;
 
 use crate::clock::Moment;
 use crate::diagnosis::{Diagnosis, Outcome};
-use crate::evidence::TokenFacts;
+use crate::evidence::file::{Record, Saved};
+use crate::evidence::{Evidence, TokenFacts};
 use crate::health::{Health, Thresholds, Verdict, worst};
 use crate::target::{IdentityKind, Name, Operation};
 use crate::timeline::Timeline;
@@ -44,6 +45,24 @@ impl Snapshot {
     #[must_use]
     pub fn verdict(&self, now: Moment) -> Verdict {
         worst(self.targets.iter().map(|target| target.verdict(now)))
+    }
+
+    /// The evidence about all targets, or about the target `only`, as it is saved at `now`.
+    #[must_use]
+    pub fn saved(&self, now: Moment, only: Option<&Name>, written_by: String) -> Saved {
+        let wanted = |target: &&Arc<TargetView>| only.is_none_or(|name| *name == target.name);
+        let checks = self.targets.iter().filter(wanted).flat_map(|it| &it.checks);
+        let record = |check: &CheckView| {
+            Some(Record {
+                evidence: Arc::clone(check.evidence.as_ref()?),
+                since: check.since,
+            })
+        };
+        Saved {
+            taken_at: now,
+            written_by,
+            records: checks.filter_map(record).collect(),
+        }
     }
 
     /// Whether every target has been probed once, whatever the result.
@@ -115,6 +134,8 @@ pub struct CheckView {
     pub health: Health,
     /// The latest diagnosis; none before the first probe.
     pub diagnosis: Option<Arc<Diagnosis>>,
+    /// What it rests on, without what no diagnosis reads.
+    pub evidence: Option<Arc<Evidence>>,
     /// Since when the finding has been the same.
     pub since: Option<Timestamp>,
     /// When the last probe ended.

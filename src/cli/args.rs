@@ -2,8 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::read_duration;
+use crate::monitor::verify::LONGEST;
 
 /// Watches whether an integration can still read Genesys Cloud queues, and says why not.
 ///
@@ -93,6 +97,27 @@ pub(super) struct Diagnose {
     /// Longest time for one call
     #[arg(long, value_name = "DURATION")]
     pub(super) timeout: Option<String>,
+    /// Write what the diagnosis rests on to a file, without any secret; - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
+    /// Diagnose saved evidence once more: no network, no configuration; - for standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["region", "base_url", "login_url", "timeout", "save", "watch"]
+    )]
+    pub(super) from: Option<PathBuf>,
+    /// Look again until what is wrong is mended, something else is wrong, or the time is over
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// How long to watch, at most 5m
+    #[arg(long, value_name = "DURATION", requires = "watch", value_parser = limit)]
+    pub(super) limit: Option<Duration>,
+}
+
+fn limit(text: &str) -> Result<Duration, String> {
+    let read = read_duration(text).filter(|limit| *limit <= LONGEST);
+    read.ok_or_else(|| "write a duration from 0s to 5m".to_owned())
 }
 
 /// How to show a diagnosis.

@@ -1,16 +1,20 @@
 //! `why403 diagnose`: ask once, say what was found, and end with a status that scripts can use.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::args::{Diagnose, Format, Global};
 use super::output::{Progress, complain, deliver, wants_color};
+use super::replay;
+use super::watch::Watching;
 use super::{MISUSED, Misuse, REFUSED, UNKNOWN, Workers, block_on, load, sources};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Environment, LogLevel, Sources};
 use crate::diagnosis::{Class, Finding, Outcome};
-use crate::http::{text, wire};
-use crate::monitor::Pace;
+use crate::http::{text, wire, wire::Report};
+use crate::monitor::verify::LONGEST;
+use crate::monitor::{Monitor, Pace};
 use crate::snapshot::Snapshot;
 use crate::telemetry;
 
@@ -33,19 +37,53 @@ pub(super) fn run(global: &Global, options: &Diagnose, environment: Environment)
     // One result has to settle the verdict: there is no second one to wait for.
     (config.probe.fall, config.probe.rise) = (1, 1);
     let format = options.format;
+    let save = options.save.clone();
+    let watching = options.watch.then(|| Watching {
+        limit: options.limit.unwrap_or(LONGEST),
+        format,
+        color,
+    });
     block_on(Workers::One, async move {
         let clock = Clock::system();
         let progress = Progress::show(&asking(&config));
         let app = App::start(config, clock.clone(), Pace::AtOnce)
             .map_err(|error| Misuse(format!("{error:#}")))?;
-        let snapshot = app.first_round().await?;
-        drop(progress);
-        let report = wire::report(&snapshot, clock.now(), None);
-        let shown = match format {
-            Format::Text => text::render(&report, color),
-            Format::Json => format!("{}\n", serde_json::to_string_pretty(&report)?),
+        let snapshot = match watching {
+            None => {
+                let snapshot = app.first_round().await?;
+                drop(progress);
+                snapshot
+            }
+            Some(watching) => {
+                let first = async |monitor: &Monitor, snapshot: Arc<Snapshot>| {
+                    drop(progress);
+                    watching.run(monitor, snapshot, &clock).await
+                };
+                app.then(first).await??
+            }
         };
-        Ok(deliver(&shown, ExitCode::from(status(&snapshot))))
+        let now = clock.now();
+        let mut shown = show(&wire::first_look(&snapshot, now), format, color)?;
+        let mut status = status(&snapshot);
+        if let Some(to) = save {
+            match replay::save(&snapshot, now, &to) {
+                Ok(Some(evidence)) => shown = evidence,
+                Ok(None) => {}
+                Err(problem) => {
+                    complain(&format!("error: {problem}"));
+                    status = MISUSED;
+                }
+            }
+        }
+        Ok(deliver(&shown, ExitCode::from(status)))
+    })
+}
+
+/// The report as it is printed.
+pub(super) fn show(report: &Report<'_>, format: Format, color: bool) -> serde_json::Result<String> {
+    Ok(match format {
+        Format::Text => text::render(report, color),
+        Format::Json => format!("{}\n", serde_json::to_string_pretty(report)?),
     })
 }
 
@@ -100,7 +138,6 @@ fn asking(config: &Config) -> String {
     }
 }
 
-/// The exit status: a refusal outranks what could not be told, and that outranks success.
 fn status(snapshot: &Snapshot) -> u8 {
     let statuses = snapshot
         .targets
@@ -112,15 +149,21 @@ fn status(snapshot: &Snapshot) -> u8 {
                 .as_ref()
                 .map_or(UNKNOWN, |diagnosis| status_of(diagnosis.finding))
         });
-    let rank = |status: &u8| match *status {
+    worst(statuses).unwrap_or(UNKNOWN)
+}
+
+/// The exit status of several: a refusal outranks what could not be told, and that outranks
+/// success.
+pub(super) fn worst(statuses: impl Iterator<Item = u8>) -> Option<u8> {
+    statuses.max_by_key(|status| match *status {
         REFUSED => 2,
         UNKNOWN => 1,
         _ => 0,
-    };
-    statuses.max_by_key(rank).unwrap_or(UNKNOWN)
+    })
 }
 
-fn status_of(finding: Finding) -> u8 {
+/// The exit status of one finding.
+pub(super) fn status_of(finding: Finding) -> u8 {
     match finding.outcome().class() {
         None if finding.outcome() == Outcome::Forbidden => REFUSED,
         // Access works, also when less is visible than should be; the text says it loudly.

@@ -7,9 +7,11 @@ mod args;
 mod diagnose;
 mod explain;
 mod output;
+mod replay;
 mod serve;
 mod signals;
 mod simulate;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -40,7 +42,10 @@ pub fn run() -> ExitCode {
     match arguments.command {
         Command::Serve(options) => serve::serve(&arguments.global, &options, environment),
         Command::Demo(options) => serve::demo(&options),
-        Command::Diagnose(options) => diagnose::run(&arguments.global, &options, environment),
+        Command::Diagnose(options) => match &options.from {
+            Some(from) => replay::run(&arguments.global, &options, from, &environment),
+            None => diagnose::run(&arguments.global, &options, environment),
+        },
         Command::Explain(options) => explain::run(&options, &environment),
         Command::CheckConfig(options) => {
             if options.print_default {

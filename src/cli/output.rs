@@ -73,3 +73,40 @@ impl Drop for Progress {
         }
     }
 }
+
+/// Progress on standard error: one line that changes on a terminal, a line each elsewhere.
+pub(super) struct Ticker {
+    line: Option<Progress>,
+}
+
+impl Ticker {
+    /// Most characters of the line that changes: one that is wrapped cannot be taken back.
+    const WIDTH: usize = 78;
+
+    /// Begins with `text`, which only a terminal shows.
+    pub(super) fn start(text: &str) -> Self {
+        Self {
+            line: Some(Progress::show(text)),
+        }
+    }
+
+    /// Tells how it goes.
+    pub(super) fn tell(&mut self, text: &str) {
+        let is_terminal = self.line.take().is_some_and(|line| line.shown);
+        if is_terminal {
+            let short: String = text.chars().take(Self::WIDTH).collect();
+            self.line = Some(Progress::show(&short));
+        } else {
+            complain(text);
+        }
+    }
+
+    /// Tells something that stays.
+    pub(super) fn settle(&mut self, text: &str) {
+        let was_shown = self.line.take().is_some_and(|line| line.shown);
+        complain(text);
+        if was_shown {
+            self.line = Some(Progress::show(""));
+        }
+    }
+}

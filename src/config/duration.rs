@@ -47,6 +47,12 @@ pub(super) fn parse(text: &str) -> Result<Duration, Complaint> {
     Ok(Duration::from_millis(total))
 }
 
+/// Reads a duration as the configuration writes it; none when it is none.
+#[must_use]
+pub fn read(text: &str) -> Option<Duration> {
+    parse(text).ok()
+}
+
 /// Writes a duration the way the configuration writes it; parts below a millisecond are dropped.
 #[must_use]
 pub fn format(duration: Duration) -> String {

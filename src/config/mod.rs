@@ -31,10 +31,10 @@ mod tests;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 pub use default_toml::default_toml;
 pub use duration::format as format_duration;
+pub use duration::read as read_duration;
 pub use environment::Environment;
 pub use problem::{Problem, Problems, Severity, Source};
 pub use rotation::replace_secret_file;
@@ -124,12 +124,6 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
         }),
         _ => Err(problems),
     }
-}
-
-/// Reads a duration as the configuration writes it: `30s`, `1h30m`.
-#[must_use]
-pub fn read_duration(text: &str) -> Option<Duration> {
-    duration::parse(text).ok()
 }
 
 fn file_path(sources: &Sources, problems: &mut Problems) -> Option<PathBuf> {

@@ -126,6 +126,21 @@ pub struct HealthPolicy {
     pub stale: Level,
 }
 
+/// The built-in policy.
+impl Default for HealthPolicy {
+    fn default() -> Self {
+        Self {
+            forbidden: Level::Fail,
+            unauthorized: Level::Fail,
+            misconfigured: Level::Fail,
+            visibility: Level::Warn,
+            outage: Level::Warn,
+            throttled: Level::Warn,
+            stale: Level::Warn,
+        }
+    }
+}
+
 /// How Genesys Cloud is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {

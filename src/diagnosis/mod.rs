@@ -24,6 +24,7 @@ mod plan;
 mod reading;
 mod remedy;
 mod rules;
+pub mod verify;
 mod visibility;
 mod words;
 

@@ -34,6 +34,18 @@ impl Step {
             Self::Again => "again",
         }
     }
+
+    /// The step of this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        let experiments = ExperimentKind::ALL
+            .iter()
+            .map(|kind| Self::Experiment(*kind));
+        [Self::Token, Self::Probe, Self::Retry, Self::Again]
+            .into_iter()
+            .chain(experiments)
+            .find(|step| step.as_str() == name)
+    }
 }
 
 /// One HTTP request and what came back.
@@ -156,6 +168,29 @@ pub enum FaultKind {
     Timeout,
     /// The connection ended, or spoke something else than HTTP, before a complete answer.
     Reset,
+}
+
+impl FaultKind {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Timeout,
+        Self::Reset,
+    ];
+
+    /// The name used in saved evidence.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Reset => "reset",
+        }
+    }
 }
 
 /// `text` on one line: control characters become spaces, and what exceeds `cap` characters `…`.

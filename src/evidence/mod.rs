@@ -7,7 +7,9 @@
 
 mod exchange;
 mod experiment;
+pub mod file;
 mod findings;
+mod reduce;
 mod standing;
 
 use std::sync::Arc;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::HeaderMap;
+use axum::http::header::CONTENT_DISPOSITION;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
 use super::guard::Details;
@@ -12,6 +13,7 @@ use super::negotiate::{self, FORMATS, Format};
 use super::problem::{Kind, Problem};
 use super::query::Query;
 use super::{Shared, json, target_in, text, wire, with_type};
+use crate::evidence::file::{Saved, writer};
 use crate::monitor::Purpose;
 use crate::snapshot::Snapshot;
 use crate::target::Name;
@@ -65,11 +67,31 @@ async fn answer(shared: &Shared, target: Option<&Name>, wish: Wish) -> Result<Re
     } else {
         shared.app.monitor.snapshot()
     };
-    let report = wire::report(&snapshot, shared.app.clock.now(), target);
-    Ok(match wish.format {
-        Format::Json => json(&report),
-        Format::Text => with_type(text::render(&report, false), "text/plain; charset=utf-8"),
-    })
+    let now = shared.app.clock.now();
+    let report = wire::report(&snapshot, now, target);
+    match wish.format {
+        Format::Json => Ok(json(&report)),
+        Format::Text => {
+            let text = text::render(&report, false);
+            Ok(with_type(text, "text/plain; charset=utf-8"))
+        }
+        Format::Evidence => evidence(&snapshot.saved(now, target, writer()), target),
+    }
+}
+
+/// The evidence as a file that `why403 diagnose --from` reads.
+fn evidence(saved: &Saved, target: Option<&Name>) -> Result<Response, Problem> {
+    let text = saved
+        .write()
+        .map_err(|error| Problem::new(Kind::BadQuery, error.to_string()))?;
+    let mut response = with_type(text, negotiate::EVIDENCE);
+    let name = target.map_or("all", Name::as_str);
+    // A name needs no escaping.
+    let named = format!("attachment; filename=\"why403-{name}.json\"");
+    if let Ok(named) = HeaderValue::try_from(named) {
+        response.headers_mut().insert(CONTENT_DISPOSITION, named);
+    }
+    Ok(response)
 }
 
 /// Waits for a new examination, which goes on when this request ends before it.

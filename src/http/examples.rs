@@ -270,6 +270,7 @@ pub(super) fn check(diagnosis: Option<Diagnosis>, rows: u32) -> CheckView {
         last_probe: diagnosis.as_ref().map(|_| at),
         last_success: diagnosis.as_ref().filter(|it| good(it)).map(|_| at),
         timeline: Arc::new(Timeline::new(1)),
+        evidence: None,
         diagnosis: diagnosis.map(Arc::new),
     }
 }

@@ -22,6 +22,7 @@ mod server;
 pub mod text;
 mod timeline;
 mod token;
+mod verify;
 pub mod wire;
 
 #[cfg(test)]
@@ -51,6 +52,7 @@ use crate::monitor::Monitor;
 use crate::snapshot::{Snapshot, TargetView};
 
 use problem::{Kind, Problem};
+use verify::Running;
 
 pub use server::serve;
 
@@ -84,6 +86,7 @@ pub struct AppState {
 struct Shared {
     app: AppState,
     waiting: Semaphore,
+    verifying: Arc<Running>,
 }
 
 impl Shared {
@@ -103,6 +106,7 @@ const ENDPOINTS: &[(Route, &str)] = &[
     (Route::HealthTarget, "/health/{target}"),
     (Route::Diagnose, "/diagnose"),
     (Route::DiagnoseTarget, "/diagnose/{target}"),
+    (Route::VerifyTarget, "/diagnose/{target}/verify"),
     (Route::Timeline, "/timeline"),
     (Route::TimelineTarget, "/timeline/{target}"),
     (Route::TokenRefresh, "/token/refresh"),
@@ -131,6 +135,7 @@ impl Service {
         let shared = Arc::new(Shared {
             app,
             waiting: Semaphore::new(waiting),
+            verifying: Arc::default(),
         });
         let unknown = any(problem::unknown_path);
         let router = ENDPOINTS
@@ -160,8 +165,12 @@ fn route_of(path: &str) -> Route {
         *route
     } else if path.strip_prefix("/health/").is_some_and(one) {
         Route::HealthTarget
-    } else if path.strip_prefix("/diagnose/").is_some_and(one) {
-        Route::DiagnoseTarget
+    } else if let Some(name) = path.strip_prefix("/diagnose/") {
+        match name.strip_suffix("/verify") {
+            Some(name) if one(name) => Route::VerifyTarget,
+            None if one(name) => Route::DiagnoseTarget,
+            _ => Route::Other,
+        }
     } else if path.strip_prefix("/timeline/").is_some_and(one) {
         Route::TimelineTarget
     } else if let Some(name) = path.strip_prefix("/token/")
@@ -181,6 +190,7 @@ fn handlers(route: Route) -> MethodRouter<Arc<Shared>> {
         Route::HealthTarget => get(health::one),
         Route::Diagnose => get(diagnose::all).layer(vary()),
         Route::DiagnoseTarget => get(diagnose::one).layer(vary()),
+        Route::VerifyTarget => post(verify::verify).layer(vary()),
         Route::Timeline => get(timeline::all).layer(vary()),
         Route::TimelineTarget => get(timeline::one).layer(vary()),
         Route::TokenRefresh => post(token::refresh_all),

@@ -10,35 +10,96 @@ use super::problem::{Kind, Problem};
 pub(super) enum Format {
     Json,
     Text,
+    /// What the diagnosis rests on, as a file; only where it is asked for by name.
+    Evidence,
 }
 
-/// The values of `?format=`.
-pub(super) const FORMATS: [(&str, Format); 2] = [("json", Format::Json), ("text", Format::Text)];
+/// The values of `?format=` for a diagnosis.
+pub(super) const FORMATS: [(&str, Format); 3] = [
+    ("json", Format::Json),
+    ("text", Format::Text),
+    ("evidence", Format::Evidence),
+];
 
-/// The representation that the `Accept` headers prefer; JSON when they do not care.
-///
-/// # Errors
-/// A problem when they accept neither.
-pub(super) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
-    let mut json = Preference::default();
-    let mut text = Preference::default();
-    let mut any = false;
-    for line in headers.get_all(ACCEPT) {
-        for range in line.to_str().unwrap_or("").split(',') {
-            any |= !range.trim().is_empty();
-            json.consider(range, "application", "json");
-            text.consider(range, "text", "plain");
+/// The type of saved evidence.
+pub(super) const EVIDENCE: &str = "application/vnd.why403.evidence+json";
+
+/// The representations of a diagnosis, the one for those who do not care first among equals.
+const DIAGNOSIS: &[Offer<Format>] = &[
+    Offer {
+        kind: "application",
+        subtype: "vnd.why403.evidence+json",
+        by_name_only: true,
+        choice: Format::Evidence,
+    },
+    Offer::new("application", "json", Format::Json),
+    Offer::new("text", "plain", Format::Text),
+];
+
+/// A representation, and the media type that asks for it.
+#[derive(Debug)]
+pub(super) struct Offer<T> {
+    kind: &'static str,
+    subtype: &'static str,
+    /// Whether `*/*` and the like do not mean it.
+    by_name_only: bool,
+    choice: T,
+}
+
+impl<T> Offer<T> {
+    /// What is offered as the type `kind/subtype`.
+    pub(super) const fn new(kind: &'static str, subtype: &'static str, choice: T) -> Self {
+        Self {
+            kind,
+            subtype,
+            by_name_only: false,
+            choice,
         }
     }
-    if !any || (json.quality > 0 && json.quality >= text.quality) {
-        Ok(Format::Json)
-    } else if text.quality > 0 {
-        Ok(Format::Text)
-    } else {
-        let detail = "a diagnosis is application/json or text/plain";
-        Err(Problem::new(Kind::NotAcceptable, detail))
-    }
 }
+
+/// The representation of a diagnosis that the `Accept` headers prefer; JSON when they do not care.
+///
+/// # Errors
+/// A problem when they accept none.
+pub(super) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
+    preferred(headers, DIAGNOSIS)
+        .ok_or_else(|| not_acceptable("a diagnosis is application/json or text/plain"))
+}
+
+/// What to say when none is accepted.
+pub(super) fn not_acceptable(detail: &str) -> Problem {
+    Problem::new(Kind::NotAcceptable, detail)
+}
+
+/// The offer that the `Accept` headers prefer, the first among equals; none when they accept none.
+pub(super) fn preferred<T: Copy>(headers: &HeaderMap, offers: &[Offer<T>]) -> Option<T> {
+    let lines = headers.get_all(ACCEPT).into_iter();
+    let lines = lines.map(|line| line.to_str().unwrap_or(""));
+    let mut ranges: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
+    if ranges.iter().all(|range| range.trim().is_empty()) {
+        ranges = vec!["*/*"];
+    }
+    let quality = |offer: &Offer<T>| {
+        let mut preference = Preference::default();
+        for range in &ranges {
+            preference.consider(range, offer.kind, offer.subtype);
+        }
+        let counts = preference.specificity == NAMED || !offer.by_name_only;
+        if counts { preference.quality } else { 0 }
+    };
+    let mut best: Option<(u16, T)> = None;
+    for offer in offers {
+        let quality = quality(offer);
+        if quality > best.map_or(0, |(best, _)| best) {
+            best = Some((quality, offer.choice));
+        }
+    }
+    best.map(|(_, choice)| choice)
+}
+
+/// The specificity of a range that names the type.
+const NAMED: u8 = 3;
 
 /// The quality (0 to 1000) that the most specific matching range gives to one media type.
 #[derive(Default)]
@@ -57,7 +118,7 @@ impl Preference {
         let specificity = match (range_kind, range_subtype) {
             ("*", "*") => 1,
             (k, "*") if k.eq_ignore_ascii_case(kind) => 2,
-            (k, s) if k.eq_ignore_ascii_case(kind) && s.eq_ignore_ascii_case(subtype) => 3,
+            (k, s) if k.eq_ignore_ascii_case(kind) && s.eq_ignore_ascii_case(subtype) => NAMED,
             _ => return,
         };
         if specificity >= self.specificity {
@@ -116,6 +177,12 @@ mod tests {
                 "text/html, application/xhtml+xml, */*;q=0.8",
                 Some(Format::Json),
             ),
+            (EVIDENCE, Some(Format::Evidence)),
+            (
+                "application/vnd.why403.evidence+json, */*",
+                Some(Format::Evidence),
+            ),
+            ("application/*", Some(Format::Json)),
             ("text/plain;q=7", None),
             ("text/plain;q=0.0000", None),
             ("image/png", None),

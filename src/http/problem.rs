@@ -30,6 +30,7 @@ pub(super) enum Kind {
     MethodNotAllowed,
     NotAcceptable,
     NotRefreshable,
+    Verifying,
     BodyTooLarge,
     TooSoon,
     Internal,
@@ -41,7 +42,7 @@ pub(super) enum Kind {
 
 impl Kind {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::BadRequest,
         Self::BadQuery,
         Self::AdminTokenRequired,
@@ -53,6 +54,7 @@ impl Kind {
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::NotRefreshable,
+        Self::Verifying,
         Self::BodyTooLarge,
         Self::TooSoon,
         Self::Internal,
@@ -104,6 +106,11 @@ impl Kind {
                 S::CONFLICT,
                 "not-refreshable",
                 "The token was handed over and cannot be refreshed",
+            ),
+            Self::Verifying => (
+                S::CONFLICT,
+                "verifying",
+                "The target is being verified already",
             ),
             Self::BodyTooLarge => (
                 S::PAYLOAD_TOO_LARGE,
@@ -203,10 +210,32 @@ impl Problem {
         }
     }
 
-    fn stopping() -> Self {
+    pub(super) fn stopping() -> Self {
         Self {
             retry_after: Some(Duration::from_secs(5)),
             ..Self::bare(Kind::Stopping)
+        }
+    }
+
+    /// The target is being verified, at most for this time.
+    pub(super) fn verifying(left: Duration) -> Self {
+        let seconds = whole_seconds(left);
+        Self {
+            retry_after: Some(left),
+            ..Self::new(
+                Kind::Verifying,
+                format!(
+                    "it ends in {seconds} s at the latest; /diagnose shows the latest diagnosis"
+                ),
+            )
+        }
+    }
+
+    /// More verifications go on than are served.
+    pub(super) fn too_many_verifications() -> Self {
+        Self {
+            retry_after: Some(Duration::from_secs(30)),
+            ..Self::new(Kind::Overloaded, "too many verifications go on")
         }
     }
 

@@ -99,6 +99,17 @@ impl<'a> Query<'a> {
         Some(first)
     }
 
+    /// Takes what was read of a parameter, or complains.
+    pub(super) fn accept<T>(&mut self, read: Option<Result<T, String>>) -> Option<T> {
+        match read? {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.errors.push(error);
+                None
+            }
+        }
+    }
+
     /// Complains about whatever was not taken.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Service;
 use crate::config;
+use crate::monitor::verify::LONGEST;
 
 /// Most headers of one request.
 const MAX_HEADERS: usize = 64;
@@ -60,7 +61,8 @@ impl From<&config::Server> for Limits {
             header_timeout: server.header_timeout,
             user_timeout: Duration::from_secs(15),
             max_age: Duration::from_mins(5),
-            age_grace: Duration::from_secs(15),
+            // A verification may have begun a moment before.
+            age_grace: LONGEST.saturating_add(Duration::from_secs(90)),
             drain_timeout: server.drain_timeout,
         }
     }

@@ -5,10 +5,13 @@
 mod episode;
 mod sheet;
 
+use jiff::Timestamp;
+
 use super::age::{clock_time, relative, span};
-use super::wire::{Answer, Entry, Line, Missing, Queues, Remedy, Report, Time, Token};
+use super::wire::{self, Answer, Entry, Line, Missing, Queues, Remedy, Report, Time, Token};
 use crate::diagnosis::Explanation;
 use crate::health::Status;
+use crate::monitor::verify::{Look, Verification};
 use sheet::{Ink, Sheet, plain};
 
 pub use episode::timelines;
@@ -34,6 +37,53 @@ pub fn render(report: &Report<'_>, color: bool) -> String {
         sheet.line("Nothing is watched.");
     }
     sheet.finish()
+}
+
+/// When and by what saved evidence was taken: a line above the report about it.
+#[must_use]
+pub fn taken(at: Timestamp, written_by: &str) -> String {
+    format!(
+        "Evidence taken {} by {}.\n\n",
+        clock_time(at),
+        plain(written_by)
+    )
+}
+
+/// One look of a verification, as a line without its end.
+#[must_use]
+pub fn look(look: &Look) -> String {
+    let seen = wire::seen(look);
+    let status = seen.status.map(|status| format!("{status} "));
+    let status = status.unwrap_or_default();
+    let finding = match seen.cause {
+        Some(cause) => format!("{cause} ({})", seen.confidence),
+        None => seen.outcome.to_owned(),
+    };
+    let time = look.at.strftime("%H:%M:%S");
+    format!(
+        "{time}  {}  {status}{finding}: {}",
+        seen.operation, seen.says
+    )
+}
+
+/// What came of a verification, as a paragraph.
+#[must_use]
+pub fn verified(verification: &Verification) -> String {
+    let mut sheet = Sheet::new(false);
+    let result = verification.result.as_str().replace('_', " ");
+    let text = format!(
+        "{}: {result}. {}",
+        verification.target, verification.summary
+    );
+    sheet.paragraph(0, &plain(&text));
+    sheet.finish()
+}
+
+/// The same when nothing could be looked at.
+#[must_use]
+pub fn not_verified() -> String {
+    let wire::NotVerified { result, summary } = wire::NOT_VERIFIED;
+    format!("{result}. {summary}\n")
 }
 
 /// What a word is, as text of at most 88 columns, with ANSI colours if `color`.
@@ -258,7 +308,7 @@ pub(super) fn visible(queues: &Queues<'_>) -> Option<String> {
 }
 
 /// A token's age, expiry and scopes.
-pub(super) fn token_facts(token: &Token<'_>, now: jiff::Timestamp) -> String {
+pub(super) fn token_facts(token: &Token<'_>, now: Timestamp) -> String {
     let age = span(token.age_seconds);
     let expiry = match token.expires_at {
         Some(Time(at)) if at <= now => format!("expired {}", relative(at, now)),

@@ -9,7 +9,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 
 use super::guard::Details;
-use super::negotiate::{self, FORMATS, Format};
+use super::negotiate::{Offer, not_acceptable, preferred};
 use super::problem::Problem;
 use super::query::Query;
 use super::{Shared, json, target_in, text, wire, with_type};
@@ -49,12 +49,34 @@ fn answer(
     let snapshot = shared.app.monitor.snapshot();
     let timelines = wire::timelines(&snapshot, now, target, since);
     Ok(match format {
-        Format::Json => json(&timelines),
-        Format::Text => {
+        View::Json => json(&timelines),
+        View::Text => {
             let text = text::timelines(&timelines, false);
             with_type(text, "text/plain; charset=utf-8")
         }
     })
+}
+
+/// A representation of episodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum View {
+    Json,
+    Text,
+}
+
+/// The values of `?format=` for episodes.
+const VIEWS: [(&str, View); 2] = [("json", View::Json), ("text", View::Text)];
+
+/// The representations of episodes, the one for those who do not care first.
+const OFFERS: &[Offer<View>] = &[
+    Offer::new("application", "json", View::Json),
+    Offer::new("text", "plain", View::Text),
+];
+
+/// The representation that the `Accept` headers prefer.
+fn view(headers: &HeaderMap) -> Result<View, Problem> {
+    preferred(headers, OFFERS)
+        .ok_or_else(|| not_acceptable("a timeline is application/json or text/plain"))
 }
 
 /// How, and from when on, a client wants the episodes.
@@ -62,11 +84,11 @@ fn wish(
     headers: &HeaderMap,
     query: Option<&str>,
     now: Timestamp,
-) -> Result<(Format, Option<Timestamp>), Problem> {
+) -> Result<(View, Option<Timestamp>), Problem> {
     let mut query = Query::new(query);
-    let format = query.choice("format", &FORMATS);
+    let format = query.choice("format", &VIEWS);
     let since = query.time("since", now);
     query.finish()?;
-    let format = format.map_or_else(|| negotiate::format(headers), Ok)?;
+    let format = format.map_or_else(|| view(headers), Ok)?;
     Ok((format, since))
 }

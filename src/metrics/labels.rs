@@ -21,6 +21,8 @@ pub enum Route {
     Timeline,
     /// `/timeline/{target}`
     TimelineTarget,
+    /// `/diagnose/{target}/verify`
+    VerifyTarget,
     /// `/token/refresh`
     TokenRefresh,
     /// `/token/{credential}/refresh`
@@ -46,6 +48,7 @@ impl Route {
         Self::DiagnoseTarget,
         Self::Timeline,
         Self::TimelineTarget,
+        Self::VerifyTarget,
         Self::TokenRefresh,
         Self::CredentialRefresh,
         Self::Metrics,
@@ -66,6 +69,7 @@ impl Route {
             Self::DiagnoseTarget => "/diagnose/{target}",
             Self::Timeline => "/timeline",
             Self::TimelineTarget => "/timeline/{target}",
+            Self::VerifyTarget => "/diagnose/{target}/verify",
             Self::TokenRefresh => "/token/refresh",
             Self::CredentialRefresh => "/token/{credential}/refresh",
             Self::Metrics => "/metrics",
@@ -85,6 +89,7 @@ impl Route {
             Self::DiagnoseTarget => &[200, 400, 401, 403, 404, 405, 406, 429, 500, 503, 504],
             Self::Timeline => &[200, 400, 401, 403, 405, 406, 500],
             Self::TimelineTarget => &[200, 400, 401, 403, 404, 405, 406, 500],
+            Self::VerifyTarget => &[200, 400, 401, 403, 404, 405, 406, 409, 500, 503],
             Self::TokenRefresh => &[200, 401, 403, 405, 409, 429, 500, 502, 503, 504],
             Self::CredentialRefresh => &[200, 401, 403, 404, 405, 409, 429, 500, 502, 503, 504],
             Self::Page => &[200, 400, 401, 403, 404, 405, 500],

@@ -8,6 +8,7 @@
 mod case;
 mod limits;
 mod recorder;
+pub mod verify;
 mod watch;
 
 use std::collections::HashMap;

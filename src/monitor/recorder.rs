@@ -159,7 +159,6 @@ impl Recorder {
             diagnosis,
             is_new,
         } = examined;
-        let evidence = &evidence;
         self.metrics.probe(index, diagnosis.finding);
         if is_new {
             for experiment in &evidence.experiments {
@@ -190,9 +189,10 @@ impl Recorder {
             let timeline = Arc::make_mut(&mut check.timeline);
             let recorded = timeline.observe(&diagnosis, evidence.before.as_ref());
             if let Some(store) = &self.store {
-                keep(store, &diagnosis, evidence, recorded);
+                keep(store, &diagnosis, &evidence, recorded);
             }
-            update(check, diagnosis, evidence, &target.thresholds);
+            update(check, diagnosis, &evidence, &target.thresholds);
+            check.evidence = Some(Arc::new(evidence.reduced()));
         }
     }
 
@@ -296,6 +296,7 @@ fn view(target: &Target, config: &Config, timelines: Vec<Arc<Timeline>>) -> Targ
                 operation,
                 health: Health::default(),
                 diagnosis: None,
+                evidence: None,
                 since: None,
                 last_probe: None,
                 last_success: None,

@@ -193,21 +193,23 @@ impl Examination<'_> {
             body_cap: LISTING_CAP_BYTES,
         };
         let mut exchange = self.prober.send(call).await;
-        let result = match &mut exchange.result {
+        let result = match &exchange.result {
             Ok(answer) if (200..300).contains(&answer.status) => {
-                // What was read is kept, the answer is not: it can be long.
-                let body = std::mem::take(&mut answer.body);
                 if answer.truncated {
                     Err(format!(
                         "the answer is longer than {LISTING_CAP_BYTES} bytes"
                     ))
                 } else {
-                    read(&body)
+                    read(&answer.body)
                 }
             }
             Ok(answer) => Err(refused_in_words(answer)),
             Err(fault) => Err(format!("no answer: {}", fault.detail)),
         };
+        // What was read is kept, the answer is not: it can be long, and speaks of people.
+        if let Ok(answer) = &mut exchange.result {
+            answer.body = String::new();
+        }
         (vec![exchange], result)
     }
 

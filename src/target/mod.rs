@@ -140,6 +140,15 @@ pub enum Grant {
 }
 
 impl Grant {
+    /// The names of all grants.
+    pub const NAMES: &'static [&'static str] = &[
+        "client_credentials",
+        "refresh_token",
+        "saml2_bearer",
+        "password",
+        "access_token",
+    ];
+
     /// The name used in configuration and in diagnoses.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -265,6 +274,9 @@ pub enum IdentityKind {
 }
 
 impl IdentityKind {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[Self::Machine, Self::User, Self::Unknown];
+
     /// The name used in diagnoses.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -30,7 +30,7 @@ impl Mode {
 }
 
 /// One operation of the Platform API.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// The HTTP method.
     pub method: &'static str,

@@ -7,9 +7,13 @@ use serde_json::{Map, Value};
 
 use super::policy::{DEFAULT_LIFETIME, LONGEST_LIFETIME, SHORTEST_LIFETIME};
 use crate::config::{SecretKind, secret_can_be};
+use crate::evidence::printable;
 
 /// Most scopes that are kept.
 const MOST_SCOPES: usize = 100;
+
+/// Most characters of a scope that are kept.
+const SCOPE_CAP: usize = 200;
 
 /// What a success grants.
 #[derive(Debug)]
@@ -97,7 +101,12 @@ fn lifetime(answer: &Map<String, Value>) -> Result<Option<Duration>, &'static st
 fn scopes(answer: &Map<String, Value>) -> Option<Vec<String>> {
     let text = answer.get("scope")?.as_str()?;
     let scopes = text.split_ascii_whitespace().take(MOST_SCOPES);
-    Some(scopes.map(str::to_owned).collect::<Vec<_>>()).filter(|scopes| !scopes.is_empty())
+    Some(
+        scopes
+            .map(|scope| printable(scope, SCOPE_CAP))
+            .collect::<Vec<_>>(),
+    )
+    .filter(|scopes| !scopes.is_empty())
 }
 
 #[cfg(test)]

@@ -3,5 +3,7 @@
 
 mod commands;
 mod diagnose;
+mod evidence;
 mod service;
 mod state;
+mod watch;

@@ -20,6 +20,7 @@ mod process;
 mod cli;
 mod clock;
 mod end_to_end;
+mod evidence;
 mod examination;
 mod probe;
 mod scenarios;

@@ -91,9 +91,16 @@ fn served(variables: &[(&str, String)]) -> String {
         .iter()
         .map(|route| route.as_str().replace("{target}", "default"))
         .map(|path| path.replace("{credential}", "default"))
+        .map(|path| path.replace("/verify", "/verify?limit=0s"))
         .filter(|path| path.starts_with('/'))
         .collect();
-    paths.extend(["/diagnose?fresh=1", "/diagnose?format=text", "/nothing"].map(str::to_owned));
+    let more = [
+        "/diagnose?fresh=1",
+        "/diagnose?format=text",
+        "/diagnose/default?format=evidence",
+        "/nothing",
+    ];
+    paths.extend(more.map(str::to_owned));
     let mut all = String::new();
     for path in &paths {
         for method in ["GET", "POST", "HEAD"] {
@@ -107,6 +114,10 @@ fn served(variables: &[(&str, String)]) -> String {
     let finished = running.finish();
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     assert!(all.contains("\"outcome\":"), "the details were not seen");
+    assert!(
+        all.contains("\"why403_evidence\":"),
+        "the evidence was not seen"
+    );
     assert!(
         all.contains("why403_probes_total"),
         "the metrics were not seen"
@@ -161,8 +172,12 @@ fn the_command_line_says_no_secret_whatever_the_platform_echoes() {
         let given = Given::new(&echo.url);
         let mut variables = given.variables();
         variables.push(("RUST_LOG", "trace".to_owned()));
-        for format in ["text", "json"] {
-            let all = said(&["diagnose", "--format", format], &variables);
+        for arguments in [
+            ["diagnose", "--format", "text"],
+            ["diagnose", "--format", "json"],
+            ["diagnose", "--save", "-"],
+        ] {
+            let all = said(&arguments, &variables);
             assert_silent(&format!("diagnose while the platform says {mode:?}"), &all);
         }
         assert!(
@@ -172,11 +187,16 @@ fn the_command_line_says_no_secret_whatever_the_platform_echoes() {
         // A token made elsewhere, instead of a client.
         variables.drain(..2);
         variables.push(("GENESYSCLOUD_ACCESS_TOKEN", ACCESS_TOKEN.to_owned()));
-        let all = said(&["diagnose", "--format", "json"], &variables);
-        assert_silent(
-            &format!("diagnose with a token while it says {mode:?}"),
-            &all,
-        );
+        for arguments in [
+            ["diagnose", "--format", "json"],
+            ["diagnose", "--save", "-"],
+        ] {
+            let all = said(&arguments, &variables);
+            assert_silent(
+                &format!("diagnose with a token while it says {mode:?}"),
+                &all,
+            );
+        }
         assert!(
             echo.has_seen(ACCESS_TOKEN),
             "{mode:?}: nothing was asked for"

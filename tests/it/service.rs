@@ -4,6 +4,7 @@ mod health;
 mod requests;
 mod sharing;
 mod stop;
+mod verify;
 
 use std::time::Duration;
 

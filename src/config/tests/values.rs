@@ -40,6 +40,7 @@ fn the_genesys_variables_alone_are_enough() {
             stale: Level::Warn,
         }
     );
+    assert_eq!(config.health, HealthPolicy::default());
     assert_eq!(
         config.network,
         Network {

@@ -208,7 +208,7 @@ fn fewer_queues_are_accepted_after_an_hour_when_no_division_was_lost() {
         intact(),
         "queues_missing",
         Likely,
-        "at least 9 expected",
+        "at least 9 are expected",
     );
     check_loss(
         at(9_999, some, 8),

@@ -58,7 +58,10 @@ async fn head_is_get_without_the_body() {
 async fn other_methods_are_told_which_work() {
     let service = Service::new(Stage::new(mixed()).await.app);
     for (route, path) in ENDPOINTS {
-        let posts = matches!(route, Route::TokenRefresh | Route::CredentialRefresh);
+        let posts = matches!(
+            route,
+            Route::TokenRefresh | Route::CredentialRefresh | Route::VerifyTarget
+        );
         let allow = if posts { "POST" } else { "GET,HEAD" };
         for method in [
             "GET", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "BREW",

@@ -5,6 +5,7 @@
 
 mod episodes;
 mod parts;
+mod verification;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -26,6 +27,8 @@ pub use parts::{
 use parts::{
     answer, caller, ending, line, missing, open_question, queues, remedy, required, ruled_out,
 };
+
+pub use verification::{Before, NOT_VERIFIED, NotVerified, Seen, Verified, seen, verified};
 
 /// A time in RFC 3339, in UTC, to the millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +117,16 @@ pub fn report<'a>(snapshot: &'a Snapshot, now: Moment, only: Option<&Name>) -> R
         checks.map(|check| entry(snapshot, target, check, now))
     });
     of(entries.collect(), now)
+}
+
+/// The same of a look that began just now: its episode tells nothing.
+#[must_use]
+pub fn first_look(snapshot: &Snapshot, now: Moment) -> Report<'_> {
+    let mut report = report(snapshot, now, None);
+    for entry in &mut report.diagnoses {
+        entry.episode = None;
+    }
+    report
 }
 
 /// A report of the given entries.

@@ -61,7 +61,8 @@ fn the_command_line_says_no_secret_of_a_user_whatever_the_platform_echoes() {
             let given = Given::new(&echo.url);
             let variables = variables(&given, grant);
             let what = format!("diagnose with {} while it says {mode:?}", grant.0);
-            let all = said(&["diagnose", "--format", "json"], &variables);
+            let all = said(&["diagnose", "--format", "json"], &variables)
+                + &said(&["diagnose", "--save", "-"], &variables);
             assert_silent(&what, &all);
             let seen = *mode == Mode::Raw || echo.has_seen(grant.1);
             assert!(seen, "{what}: nothing was asked for");

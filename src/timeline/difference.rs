@@ -4,6 +4,8 @@ use crate::evidence::{Named, Permitted, RoleIn, Standing};
 
 /// Most differences that are told.
 const MOST: usize = 50;
+/// Most divisions of one thing, and most things, that a sentence names.
+const MOST_NAMED: usize = 6;
 
 /// One thing that is not as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,25 +104,20 @@ impl Difference {
     /// What differs, as a part of a sentence.
     #[must_use]
     pub fn says(&self) -> String {
+        let divisions: Vec<&Named> = self.division().into_iter().collect();
+        self.says_of(&divisions)
+    }
+
+    /// The same, about several divisions.
+    fn says_of(&self, divisions: &[&Named]) -> String {
+        let place = within(divisions);
         match self {
-            Self::RoleLost(one) => format!(
-                "the role {} {} is no longer granted",
-                one.role.shown(),
-                within(&one.division)
-            ),
-            Self::RoleGained(one) => format!(
-                "the role {} {} is granted",
-                one.role.shown(),
-                within(&one.division)
-            ),
-            Self::PermissionLost(held) => format!(
-                "{} is no longer held {}",
-                held.permission,
-                within(&held.division)
-            ),
-            Self::PermissionGained(held) => {
-                format!("{} is held {}", held.permission, within(&held.division))
+            Self::RoleLost(one) => {
+                format!("the role {} {place} is no longer granted", one.role.shown())
             }
+            Self::RoleGained(one) => format!("the role {} {place} is granted", one.role.shown()),
+            Self::PermissionLost(held) => format!("{} is no longer held {place}", held.permission),
+            Self::PermissionGained(held) => format!("{} is held {place}", held.permission),
             Self::ScopeLost(scope) => format!("the token no longer carries the scope {scope}"),
             Self::ScopeGained(scope) => format!("the token carries the scope {scope}"),
             Self::TokenReplaced(count) => {
@@ -142,10 +139,47 @@ impl Difference {
 }
 
 /// Where, in words.
-fn within(division: &Named) -> String {
-    match division.id.as_str() {
-        "*" => "in all divisions".to_owned(),
-        _ => format!("in the division {}", division.shown()),
+fn within(divisions: &[&Named]) -> String {
+    let more = divisions.len().saturating_sub(MOST_NAMED);
+    let named: Vec<&str> = divisions
+        .iter()
+        .take(MOST_NAMED)
+        .map(|it| it.shown())
+        .collect();
+    match (divisions, more) {
+        ([], _) => String::new(),
+        ([one], _) if one.id == "*" => "in all divisions".to_owned(),
+        ([one], _) => format!("in the division {}", one.shown()),
+        (_, 0) => format!("in the divisions {}", named.join(", ")),
+        (_, more) => format!("in the divisions {} and {more} more", named.join(", ")),
+    }
+}
+
+/// Differences as one sentence; empty where there is none.
+#[must_use]
+pub fn in_words(differences: &[Difference]) -> String {
+    let same = |one: &Difference, other: &Difference| {
+        let is_alike = one.slug() == other.slug() && one.subject() == other.subject();
+        is_alike && one.division().is_some_and(|it| it.id != "*")
+    };
+    let groups: Vec<&[Difference]> = differences.chunk_by(same).collect();
+    let says = |group: &&[Difference]| {
+        let divisions: Vec<&Named> = group.iter().filter_map(Difference::division).collect();
+        group.first().map(|first| first.says_of(&divisions))
+    };
+    let named = groups.iter().take(MOST_NAMED).filter_map(says);
+    let mut text = named.collect::<Vec<_>>().join("; ");
+    if let more @ 1.. = groups.len().saturating_sub(MOST_NAMED) {
+        text = format!("{text}; and {more} more");
+    }
+    // A permission is a name, and names stay as they are.
+    if let Some(rest) = text.strip_prefix("the ") {
+        text = format!("The {rest}");
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!("{text}.")
     }
 }
 

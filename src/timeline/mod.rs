@@ -21,7 +21,7 @@ use crate::clock::later;
 use crate::diagnosis::{Class, Diagnosis, Finding, Outcome};
 use crate::evidence::{Standing, printable};
 
-pub use difference::{Counts, Difference, Held, difference, rights_are_known};
+pub use difference::{Counts, Difference, Held, difference, in_words, rights_are_known};
 pub use episode::{Episode, RecoveredBy, Recovery, Turn};
 
 /// Most episodes of one operation of one target.

@@ -1,12 +1,9 @@
 //! What ended an episode, concluded from how the caller stood before and after.
 
-use super::difference::{Difference, difference, rights_are_known};
+use super::difference::{Difference, difference, in_words, rights_are_known};
 use super::episode::RecoveredBy;
 use crate::diagnosis::{Cause, Class, Finding, Outcome};
 use crate::evidence::Standing;
-
-/// Most differences that a sentence names.
-const MOST_NAMED: usize = 4;
 
 /// What is known at the end of an episode.
 #[derive(Clone, Copy, Debug)]
@@ -57,11 +54,11 @@ fn refused(end: &End<'_>, cause: Cause) -> (RecoveredBy, String) {
     // Roles that were there while access still failed are not what ended it.
     let was_granted = end.last_bad.is_some_and(is_settled);
     if !gained.is_empty() && !was_granted {
-        return (RecoveredBy::RightsChanged, sentence(&gained));
+        return (RecoveredBy::RightsChanged, in_words(&gained));
     }
     let granted = match gained.as_slice() {
         [] => String::new(),
-        gained => format!(" Before, while it still failed: {}", sentence(gained)),
+        gained => format!(" Before, while it still failed: {}", in_words(gained)),
     };
     let Some(last) = end.last_bad else {
         return after_restart(end);
@@ -108,7 +105,7 @@ fn may_propagate(cause: Cause) -> bool {
 fn hidden(end: &End<'_>) -> (RecoveredBy, String) {
     let gained = gains(end.first_bad, end.now);
     if !gained.is_empty() {
-        return (RecoveredBy::RightsChanged, sentence(&gained));
+        return (RecoveredBy::RightsChanged, in_words(&gained));
     }
     let before = end.last_bad.unwrap_or(end.first_bad).queues;
     let now = end.now.queues;
@@ -175,21 +172,4 @@ fn gains(before: &Standing, after: &Standing) -> Vec<Difference> {
     let mut found = difference(before, after);
     found.retain(Difference::is_gain);
     found
-}
-
-/// The differences as one sentence.
-fn sentence(differences: &[Difference]) -> String {
-    let named = differences.iter().take(MOST_NAMED).map(Difference::says);
-    let mut text = named.collect::<Vec<_>>().join("; ");
-    match differences.len().saturating_sub(MOST_NAMED) {
-        0 => {}
-        more => text = format!("{text}; and {more} more"),
-    }
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    // A permission is a name, and names stay as they are.
-    match first {
-        Some(first) if text.starts_with("the ") => format!("{first}{}.", letters.as_str()),
-        _ => format!("{text}."),
-    }
 }

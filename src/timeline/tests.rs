@@ -406,6 +406,21 @@ fn long_lists_are_cut_and_then_not_compared() {
 }
 
 #[test]
+fn divisions_of_one_role_are_told_together() {
+    let all: Vec<String> = (1..=9).map(|number| format!("d{number}")).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let words = |names: &[&str]| in_words(&difference(&standing(1, names), &standing(2, &[])));
+    assert_eq!(
+        words(&["Home", "Sales"]),
+        "The role Queue Reader in the divisions Home, Sales is no longer granted; \
+         routing:queue:view is no longer held in the divisions Home, Sales; the token is another \
+         one (1 then 2)."
+    );
+    assert!(words(&all).contains("in the divisions d1, d2, d3, d4, d5, d6 and 3 more is no"));
+    assert_eq!(in_words(&[]), "");
+}
+
+#[test]
 fn a_division_is_lost_only_where_the_list_is_whole() {
     let listed = |total, all, names: &[&str]| Standing {
         divisions: Some(Permitted {

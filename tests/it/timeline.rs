@@ -89,7 +89,7 @@ async fn a_role_that_was_removed_and_granted_again_is_one_episode() {
     assert_eq!(recovery["by"], "rights_changed", "{recovery:#}");
     let because = recovery["because"].as_str().unwrap();
     assert!(
-        because.contains("Queue Reader in the division Sales"),
+        because.contains("Queue Reader in the divisions Home, Sales"),
         "{because}"
     );
     assert_eq!(episode["last_good"]["token"]["generation"], 1);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::http::examples::{
-    after, check, failing, forbidden, good, hostile, mixed, snapshot, target,
+    after, check, failing, forbidden, good, hostile, mixed, snapshot, target, troubled,
 };
 
 const ALL: View<'_> = View {
@@ -38,6 +38,21 @@ fn whatever_comes_from_outside_is_escaped() {
     let html = render(&hostile(), after(90), &ALL).unwrap();
     assert!(!html.contains("<script") && !html.contains("onclick"));
     assert!(html.contains("&#60;script&#62;alert(1)"), "{html}");
+}
+
+#[test]
+fn what_changed_stands_side_by_side() {
+    let html = render(&troubled(), after(90), &ALL).unwrap();
+    for part in [
+        "<summary>What changed</summary>",
+        "<th scope=\"col\">Last good</th><th scope=\"col\">First bad</th>",
+        "<td>Home, Sales</td><td>Home</td>",
+        "The role Queue Reader in the division Sales is no longer granted",
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
+    let html = render(&failing(), after(90), &ALL).unwrap();
+    assert!(!html.contains("<summary>What changed"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::sheet::{Ink, Sheet, plain};
 use crate::http::age::{clock_time, relative, span};
-use crate::http::wire::{Difference, Episode, Listed, Standing, Time, Timelines, Turn};
+use crate::http::wire::{Episode, Listed, Standing, Time, Timelines, Turn};
 
 /// How long an episode that has ended is shown with the diagnosis.
 const REMEMBERED_SECONDS: i64 = 24 * 60 * 60;
@@ -178,9 +178,8 @@ fn list<'a>(items: impl ExactSizeIterator<Item = &'a str>) -> String {
 /// What differs, what was found, and what recovered it, each with a label.
 pub(in crate::http) fn lines(episode: &Episode<'_>) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
-    let differences = said(&episode.changed);
-    if !differences.is_empty() {
-        lines.push(("Differs", format!("{}.", differences.join("; "))));
+    if !episode.differs.is_empty() {
+        lines.push(("Differs", episode.differs.clone()));
     }
     let found = episode.changes.iter().map(|turn| {
         let at = clock_time(turn.at.0);
@@ -196,16 +195,6 @@ pub(in crate::http) fn lines(episode: &Episode<'_>) -> Vec<(&'static str, String
         lines.push(("Ended", format!("{by}: {}", recovery.because)));
     }
     lines
-}
-
-fn said(differences: &[Difference<'_>]) -> Vec<String> {
-    let named = differences.iter().take(MOST_NAMED);
-    let mut said: Vec<String> = named.map(|it| it.says.clone()).collect();
-    match differences.len().saturating_sub(MOST_NAMED) {
-        0 => {}
-        more => said.push(format!("{more} more things")),
-    }
-    said
 }
 
 fn slug<'a>(turn: &Turn<'a>) -> &'a str {

@@ -12,7 +12,7 @@ use crate::target::Name;
 use crate::timeline;
 
 /// Most episodes of one answer.
-const MOST_EPISODES: usize = 200;
+const MOST_EPISODES: usize = 100;
 
 /// Episodes of several targets, the latest first.
 #[derive(Debug, Serialize)]
@@ -62,6 +62,9 @@ pub struct Episode<'a> {
     pub changes_dropped: u64,
     /// How it ended; null while it goes on.
     pub recovery: Option<Recovery<'a>>,
+    /// What differs, as one sentence.
+    #[serde(skip)]
+    pub differs: String,
 }
 
 /// How a caller stood; null is what was not known.
@@ -198,6 +201,7 @@ pub(super) fn episode(episode: &timeline::Episode) -> Episode<'_> {
         changes: episode.turns().map(turn).collect(),
         changes_dropped: episode.changes_dropped,
         recovery: episode.ended.as_ref().map(recovery),
+        differs: timeline::in_words(&episode.changed),
     }
 }
 

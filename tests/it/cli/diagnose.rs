@@ -24,7 +24,21 @@ const PROMISED: &str = r#"{"status":"fail","generated_at":"","diagnoses":[{
     "at":"","supports":[],"rules_out":[]}],
   "required":{"mode":"any","permissions":[""],"scopes":[""]},
   "early_warning":{"cause":"","missing":{"mode":"any","permissions":[""],"scopes":[],"divisions":[]},
-    "message":null,"ends_at":null},"episode":null}]}"#;
+    "message":null,"ends_at":null},
+  "episode":{"id":1,"began":"","ended":null,
+    "last_good":{"at":"","queues":null,"organization":null,"token":{"generation":1,"age_seconds":null},
+      "roles":[{"id":"","name":null,"division":{"id":"","name":null}}],
+      "divisions":{"permission":"","all":false,"total":0,"names":[]},"scopes":[]},
+    "first_bad":{"at":"","queues":null,"organization":null,"token":{"generation":1,"age_seconds":null},
+      "roles":[{"id":"","name":null,"division":{"id":"","name":null}}],
+      "divisions":{"permission":"","all":false,"total":0,"names":[]},"scopes":[]},
+    "changed":[{"what":"","subject":null,"division":{"id":"","name":null},"says":""}],
+    "changes":[{"at":"","outcome":"","cause":"","confidence":"","because":""}],"changes_dropped":0,
+    "recovery":{"at":"","by":"","because":"",
+      "standing":{"at":"","queues":null,"organization":null,"token":{"generation":1,"age_seconds":null},
+      "roles":[{"id":"","name":null,"division":{"id":"","name":null}}],
+      "divisions":{"permission":"","all":false,"total":0,"names":[]},"scopes":[]},
+      "changed":[{"what":"","subject":null,"division":{"id":"","name":null},"says":""}]}}}]}"#;
 
 /// The names of fields, in their order.
 #[derive(Debug, PartialEq)]

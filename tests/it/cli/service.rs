@@ -87,6 +87,11 @@ fn after_sigterm_it_still_serves_and_a_second_one_ends_it_at_once() {
     // So long that only the second signal can end it in the time of this test.
     command.env("WHY403__SERVER__SHUTDOWN_DELAY", "10m");
     let running = Running::listening(&mut command, address);
+    // Before that it is not ready either, and two signals at once are one.
+    wait_for("the service is ready", || {
+        let reply = ask(address, "GET /readyz", "");
+        (reply.status == 200).then_some(())
+    });
     running.signal("TERM");
     wait_for("the service is no longer ready", || {
         let reply = ask(address, "GET /readyz", "");

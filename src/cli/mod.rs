@@ -83,7 +83,7 @@ fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
     match config::load(sources) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
-                complain(&format!("warning: {warning}"));
+                complain(&warning.to_string());
             }
             Ok(loaded)
         }

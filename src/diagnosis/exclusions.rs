@@ -68,13 +68,6 @@ fn by_answer(facts: &Facts<'_>, reading: &Reading) -> Vec<Exclusion> {
             by: None,
         });
     }
-    if facts.control() == Some(Said::Unauthorized) && facts.refusal.cause != Cause::EdgeBlock {
-        excluded.push(exclusion(
-            Cause::EdgeBlock,
-            Some(ExperimentKind::WithoutToken),
-            "the same call without a token is answered 401, as the platform does",
-        ));
-    }
     if facts.kind == IdentityKind::Machine && facts.by_platform {
         excluded.push(exclusion(
             Cause::MissingScope,
@@ -137,14 +130,6 @@ fn by_rights(facts: &Facts<'_>) -> Vec<Exclusion> {
             let nowhere = format!("{permissions} is held in no division");
             for cause in [Cause::MissingDivisionPermission, Cause::PolicyDenied] {
                 excluded.push(exclusion(cause, Some(source), nowhere.clone()));
-            }
-            let no_role = facts.grants.is_some();
-            if no_role {
-                excluded.push(exclusion(
-                    Cause::Propagating,
-                    Some(ExperimentKind::SubjectsMe),
-                    format!("no role of the caller carries {permissions}, so that no grant is on its way"),
-                ));
             }
         }
         Some(Held::Somewhere) => {

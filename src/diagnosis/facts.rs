@@ -49,7 +49,7 @@ pub(super) enum Held {
     /// Only where a condition of a role's policy holds.
     Conditionally,
     Somewhere,
-    /// A role carries it, and the platform says that it is held nowhere.
+    /// What the roles carry and what the platform says of it are not the same.
     Disagreed,
 }
 
@@ -129,7 +129,8 @@ impl<'a> Facts<'a> {
         let effective = combined(suspect, |permission| self.effective(permission));
         let granted = combined(suspect, |permission| self.granted(permission));
         match (effective, granted) {
-            (Some(Held::Nowhere), Some(Held::Somewhere)) => Some(Held::Disagreed),
+            (Some(Held::Nowhere), Some(Held::Somewhere))
+            | (Some(Held::Somewhere), Some(Held::Nowhere)) => Some(Held::Disagreed),
             (Some(Held::Somewhere), Some(Held::Conditionally)) => Some(Held::Conditionally),
             (effective, granted) => effective.or(granted),
         }
@@ -155,8 +156,8 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// Whether `suspect` is held in every division that the answer names; none when it names
-    /// none, or when it cannot be told.
+    /// Whether `suspect` is held in the divisions that the answer names, or in one of them where one
+    /// is enough; none when it names none, or when it cannot be told.
     pub(super) fn held_where_asked(&self, suspect: &Suspect<'_>) -> Option<bool> {
         let asked = &self.refusal.missing.divisions;
         if asked.is_empty() {
@@ -164,12 +165,17 @@ impl<'a> Facts<'a> {
         }
         let everywhere = |permission: &&str| {
             let inside = asked.iter().map(|one| self.includes(permission, &one.id));
-            kleene(inside, Mode::All)
+            let mode = if self.refusal.any_division {
+                Mode::Any
+            } else {
+                Mode::All
+            };
+            kleene(inside, mode)
         };
         kleene(suspect.permissions.iter().map(everywhere), suspect.mode)
     }
 
-    fn includes(&self, permission: &str, division: &str) -> Option<bool> {
+    pub(super) fn includes(&self, permission: &str, division: &str) -> Option<bool> {
         let permitted = self.permitted.filter(|one| one.permission == permission);
         if let Some(said) = permitted.and_then(|one| one.includes(division)) {
             return Some(said);
@@ -195,7 +201,7 @@ impl<'a> Facts<'a> {
             }
             let (asked, known) = self.org?;
             let is_asked = domain(permission).eq_ignore_ascii_case(asked);
-            is_asked.then(|| known.iter().any(|one| one.eq_ignore_ascii_case(permission)))
+            is_asked.then(|| known.iter().any(|one| matches_listed(one, permission)))
         };
         kleene(suspect.permissions.iter().map(known), suspect.mode)
     }
@@ -270,6 +276,14 @@ impl<'a> Facts<'a> {
         experiment.exchanges.first().map(said)
     }
 
+    /// Whether that answer carries the platform's correlation id.
+    pub(super) fn control_by_platform(&self) -> bool {
+        let experiment = self.evidence.experiment(ExperimentKind::WithoutToken);
+        let exchange = experiment.and_then(|one| one.exchanges.first());
+        let answer = exchange.and_then(Exchange::answer);
+        answer.is_some_and(|answer| answer.correlation_id().is_some())
+    }
+
     /// Whether the refused token was as good as new.
     pub(super) fn was_young(&self) -> bool {
         self.evidence.token_age().is_some_and(|age| age < FRESH)
@@ -330,6 +344,12 @@ fn said(exchange: &Exchange) -> Said {
         Some(401) => Said::Unauthorized,
         _ => Said::Other,
     }
+}
+
+/// Whether an entry of the org's list is `permission`, or stands for it.
+fn matches_listed(listed: &str, permission: &str) -> bool {
+    let mut both = listed.split(':').zip(permission.split(':'));
+    both.all(|(listed, asked)| listed == "*" || listed.eq_ignore_ascii_case(asked))
 }
 
 /// Where a set of permissions is held: the best of any, the worst of all.

@@ -13,6 +13,8 @@ pub(super) struct Refusal {
     pub(super) cause: Cause,
     pub(super) confidence: Confidence,
     pub(super) missing: Missing,
+    /// Whether one of the divisions that it names is enough.
+    pub(super) any_division: bool,
     /// What the cause was read from, for people.
     pub(super) read_from: String,
 }
@@ -33,6 +35,7 @@ pub(super) fn refusal(answer: &Answer, operation: &Operation, identity: Identity
                 Confidence::Possible
             },
             missing: Missing::default(),
+            any_division: false,
             read_from: format!(
                 "{}, and there is no correlation id of the platform",
                 trace.says
@@ -57,6 +60,7 @@ fn by_challenge(challenge: &Challenge, operation: &Operation, identity: Identity
             scopes: scopes(challenge.scope.as_deref(), operation),
             ..Missing::default()
         },
+        any_division: false,
         read_from: "the WWW-Authenticate header says insufficient_scope (RFC 6750)".to_owned(),
     }
 }
@@ -96,6 +100,9 @@ fn by_error_body(error: &ErrorBody, operation: &Operation, identity: IdentityKin
     Refusal {
         cause,
         confidence: confidence(cause, &code, disputed, operation, identity),
+        any_division: error
+            .message_lower()
+            .contains("at least one of the following division"),
         read_from: read_from(error),
         missing,
     }
@@ -247,6 +254,7 @@ fn unknown(read_from: String) -> Refusal {
         cause: Cause::UnknownForbidden,
         confidence: Confidence::Possible,
         missing: Missing::default(),
+        any_division: false,
         read_from,
     }
 }
@@ -264,6 +272,7 @@ fn unreadable(body: &Body, answer: &Answer) -> Refusal {
         cause: Cause::UnreadableForbidden,
         confidence: Confidence::Possible,
         missing: Missing::default(),
+        any_division: false,
         read_from: what,
     }
 }

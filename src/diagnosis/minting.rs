@@ -41,6 +41,8 @@ fn refusal(answer: &Answer) -> (Outcome, Confidence) {
         (429, _) => (Outcome::AuthRateLimited, Proven),
         (300..=399, _) => (Outcome::Redirected, Proven),
         (400..=499, _) if error.is_some_and(says_rate_limit) => (Outcome::AuthRateLimited, Proven),
+        // Nothing documented answers so: whoever guards the login host may.
+        (403, Some(outcome)) => (outcome, Likely),
         (400..=499, Some(outcome)) => (outcome, Proven),
         (400..=499, None) => {
             let speaks_oauth = error.is_some_and(|error| error.code.is_some());

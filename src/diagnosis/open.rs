@@ -1,6 +1,6 @@
 //! What the evidence leaves open: every experiment that would have told more and did not.
 
-use super::facts::{Facts, Held, PROPAGATION};
+use super::facts::{Facts, Held, PROPAGATION, Said};
 use super::plan::{Ask, Depth, useful};
 use super::reading::Reading;
 use super::words::{ago, list};
@@ -12,6 +12,7 @@ pub(super) fn undetermined(evidence: &Evidence, reading: &Reading) -> Vec<OpenQu
     let mut open = Vec::new();
     if let Some(facts) = reading.facts(evidence) {
         open.extend(about_names(&facts, reading));
+        open.extend(about_maker(&facts, reading));
         open.extend(about_rivals(&facts, reading));
     }
     if let Finding::Other(Outcome::ClientRejected) = reading.finding {
@@ -136,6 +137,19 @@ fn about_names(facts: &Facts<'_>, reading: &Reading) -> Option<OpenQuestion> {
     })
 }
 
+/// Who answered, where the answer does not say so.
+fn about_maker(facts: &Facts<'_>, reading: &Reading) -> Option<OpenQuestion> {
+    let is_settled = matches!(reading.finding, Finding::Forbidden(Cause::EdgeBlock));
+    if facts.by_platform || is_settled || facts.control() != Some(Said::Unauthorized) {
+        return None;
+    }
+    Some(question(
+        "Did the platform refuse, or something in front of it that looks at the token?",
+        "the answer carries no sign of the platform, and that a call without a token is answered 401 \
+         only tells that not everything is refused",
+    ))
+}
+
 /// Which other cause fits as well.
 fn about_rivals(facts: &Facts<'_>, reading: &Reading) -> Option<OpenQuestion> {
     let Finding::Forbidden(cause) = reading.finding else {
@@ -150,6 +164,10 @@ fn about_rivals(facts: &Facts<'_>, reading: &Reading) -> Option<OpenQuestion> {
                  last change of roles is a policy"
             ),
         )),
+        Cause::Propagating if facts.again() == Some(Said::Accepted) => Some(question(
+            "Was it a change of roles, or something else that passed?",
+            "that the same token is accepted by now tells only that time has passed",
+        )),
         Cause::Propagating if reading.confidence < Confidence::Proven => Some(question(
             "Is the change on its way, or does a policy refuse?",
             format!("only time tells: look again {wait} after the grant was made"),
@@ -158,7 +176,18 @@ fn about_rivals(facts: &Facts<'_>, reading: &Reading) -> Option<OpenQuestion> {
             "Is one object refused, or does an access policy refuse the call?",
             "the answer names neither, and how the platform words a policy's refusal is not documented",
         )),
-        Cause::StaleToken if reading.confidence < Confidence::Proven => Some(question(
+        Cause::UnknownForbidden | Cause::UnreadableForbidden
+            if facts.held(&facts.suspect()) == Some(Held::Somewhere) =>
+        {
+            Some(question(
+                "Does an access policy refuse, or has a change of roles not spread yet?",
+                format!(
+                    "the permission is held, and the answer does not say why it refuses: what is \
+                     still refused {wait} after the last change of roles is no matter of time"
+                ),
+            ))
+        }
+        Cause::StaleToken if facts.fresh().is_none() => Some(question(
             "Is the token too old, or does a policy refuse?",
             "only a call with a fresh token tells".to_owned(),
         )),

@@ -5,7 +5,7 @@
 //! begin and stops it; what is asked is decided here alone.
 
 use super::Cause;
-use super::facts::{FRESH, Facts, Held, Said};
+use super::facts::{FRESH, Facts, Said};
 use super::forbidden::refusal;
 use super::permissions::domain;
 use super::visibility::is_symptom;
@@ -115,12 +115,6 @@ fn about_refusal(facts: &Facts<'_>) -> Vec<Ask> {
                 about: Some(domain(&first).to_owned()),
             });
         }
-    }
-    // Before a policy is blamed: was the token looked at at all?
-    let is_held = facts.held(&suspect) == Some(Held::Somewhere)
-        && facts.held_where_asked(&suspect) != Some(false);
-    if facts.by_platform && facts.fresh_refused() && is_held {
-        asks.push(ask(WithoutToken));
     }
     asks
 }

@@ -155,13 +155,33 @@ fn missing(concluded: &Conclusion, facts: &Facts<'_>) -> Missing {
     if missing.mode == Some(Mode::All) && missing.permissions.iter().any(lacks) {
         missing.permissions.retain(lacks);
     }
-    missing.divisions.clone_from(&said.divisions);
+    missing.divisions = lacking_divisions(facts);
     for division in &mut missing.divisions {
         division.name = facts.division_name(&division.id);
     }
     // What was looked up is no assumption any more.
     missing.assumed &= concluded.by.is_empty();
     missing
+}
+
+/// The divisions that the answer names: of several that are needed those in which nothing is held,
+/// and only the first where one is enough.
+fn lacking_divisions(facts: &Facts<'_>) -> Vec<Division> {
+    let named = &facts.refusal.missing.divisions;
+    if facts.refusal.any_division {
+        return named.iter().take(1).cloned().collect();
+    }
+    let suspect = facts.suspect();
+    let lacks = |division: &&Division| {
+        let mut permissions = suspect.permissions.iter();
+        !permissions.all(|one| facts.includes(one, &division.id) == Some(true))
+    };
+    let lacking: Vec<Division> = named.iter().filter(lacks).cloned().collect();
+    if lacking.is_empty() {
+        named.clone()
+    } else {
+        lacking
+    }
 }
 
 /// Any other answer; a success is compared with what should be visible.

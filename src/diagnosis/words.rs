@@ -124,10 +124,20 @@ fn refused(cause: Cause, evidence: &Evidence, reading: &Reading) -> String {
              client credentials."
         ),
         Cause::MissingScope => {
-            format!(
-                "{operation} is refused: the token carries none of the scopes {}.",
-                list(&missing.scopes)
-            )
+            let scopes = list(&missing.scopes);
+            let covers = reading
+                .facts(evidence)
+                .and_then(|facts| facts.scopes_cover());
+            match covers {
+                Some(false) => {
+                    format!(
+                        "{operation} is refused: the token carries none of the scopes {scopes}."
+                    )
+                }
+                _ => format!(
+                    "{operation} is refused, and the answer asks for one of the scopes {scopes}."
+                ),
+            }
         }
         Cause::EdgeBlock if reading.confidence == Confidence::Proven => {
             format!("{operation} is refused by something in front of the platform.")

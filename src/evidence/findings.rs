@@ -51,7 +51,7 @@ pub fn permitted(permission: &str, body: &str) -> Result<Permitted, String> {
         Some(_) => return Err("entities is no list".to_owned()),
     };
     let all = object.get("allDivsPermitted").and_then(Value::as_bool);
-    let total = object.get("total").and_then(Value::as_u64);
+    let total = total(&object)?;
     if entities.is_none() && all.is_none() && total.is_none() {
         return Err("the answer has neither allDivsPermitted nor divisions".to_owned());
     }
@@ -59,13 +59,11 @@ pub fn permitted(permission: &str, body: &str) -> Result<Permitted, String> {
     if entities.is_none() && total.is_none() && all != Some(true) {
         return Err("the answer lists no divisions and no total".to_owned());
     }
-    let divisions: Vec<Named> = entities
-        .unwrap_or_default()
-        .iter()
-        .filter_map(named)
-        .take(MOST)
-        .collect();
-    let listed = u64::try_from(divisions.len()).unwrap_or(u64::MAX);
+    let entities = entities.unwrap_or_default();
+    let divisions: Vec<Named> = entities.iter().filter_map(named).take(MOST).collect();
+    // An entry that cannot be read is a division all the same, and there are more on the next page.
+    let listed = u64::try_from(entities.len()).unwrap_or(u64::MAX);
+    let listed = listed.saturating_add(u64::from(is_partial(&object)));
     Ok(Permitted {
         permission: permission.to_owned(),
         all: all.unwrap_or(false),
@@ -94,14 +92,18 @@ pub fn grants(domains: &[&str], body: &str) -> Result<Vec<Grant>, String> {
     grants
         .iter()
         .map(|value| {
-            grant(domains, value).ok_or_else(|| "a grant has no role or division".to_owned())
+            grant(domains, value).ok_or_else(|| {
+                "a grant has no division, or a role whose policies cannot be read".to_owned()
+            })
         })
         .collect()
 }
 
 fn grant(domains: &[&str], value: &Value) -> Option<Grant> {
     let role = value.get("role")?;
-    let policies = role.get("policies").and_then(Value::as_array);
+    // Without its policies nothing is known of a role: it may well carry the permission.
+    let policies = role.get("policies")?.as_array()?;
+    let policies: Vec<Policy> = policies.iter().map(policy).collect::<Option<_>>()?;
     let made_at = value.get("grantMadeAt").and_then(Value::as_str);
     Some(Grant {
         role: named(role)?,
@@ -109,8 +111,6 @@ fn grant(domains: &[&str], value: &Value) -> Option<Grant> {
         made_at: made_at.and_then(|text| text.parse::<Timestamp>().ok()),
         policies: policies
             .into_iter()
-            .flatten()
-            .filter_map(policy)
             .filter(|policy| policy.domain == "*" || domains.contains(&policy.domain.as_str()))
             .collect(),
     })
@@ -149,9 +149,8 @@ pub fn permissions(domain: &str, body: &str) -> Result<Vec<String>, String> {
     let Some(Value::Array(entities)) = object.get("entities") else {
         return Err("the answer lists no permissions".to_owned());
     };
-    let total = object.get("total").and_then(Value::as_u64);
     let shown = u64::try_from(entities.len()).unwrap_or(u64::MAX);
-    if total.is_some_and(|total| total > shown) {
+    if total(&object)?.is_some_and(|total| total > shown) || is_partial(&object) {
         return Err("the answer shows only a part of the permissions".to_owned());
     }
     let mut known = Vec::new();
@@ -161,25 +160,41 @@ pub fn permissions(domain: &str, body: &str) -> Result<Vec<String>, String> {
         let map = map.ok_or("an entry has no permissionMap")?;
         if named.eq_ignore_ascii_case(domain) {
             for (entity, actions) in map {
-                known.extend(actions_of(domain, entity, actions));
+                known
+                    .extend(actions_of(domain, entity, actions).ok_or("an entry names no action")?);
             }
         }
     }
     Ok(known)
 }
 
-fn actions_of(domain: &str, entity: &str, actions: &Value) -> Vec<String> {
-    let actions = actions.as_array().map(Vec::as_slice).unwrap_or_default();
-    actions
-        .iter()
-        .filter_map(|action| {
-            action
-                .as_str()
-                .map(str::to_owned)
-                .or_else(|| text(action, "action"))
-        })
-        .map(|action| printable(&format!("{domain}:{entity}:{action}"), TEXT_CAP))
-        .collect()
+/// None when an entry of the list names no action, so that nothing may be missed in it.
+fn actions_of(domain: &str, entity: &str, actions: &Value) -> Option<Vec<String>> {
+    let named = |action: &Value| {
+        let action = action.as_str().map(str::to_owned);
+        let text = |action: String| printable(&format!("{domain}:{entity}:{action}"), TEXT_CAP);
+        action.map(text)
+    };
+    let of_entry = |entry: &Value| named(entry).or_else(|| named(entry.get("action")?));
+    actions.as_array()?.iter().map(of_entry).collect()
+}
+
+/// The total of a listing; none when it names none.
+fn total(object: &Map<String, Value>) -> Result<Option<u64>, String> {
+    match object.get("total") {
+        None | Some(Value::Null) => Ok(None),
+        Some(total) => {
+            let wrong = || "total is no count".to_owned();
+            total.as_u64().map(Some).ok_or_else(wrong)
+        }
+    }
+}
+
+/// Whether a listing says that there are further pages.
+fn is_partial(object: &Map<String, Value>) -> bool {
+    let pages = object.get("pageCount").and_then(Value::as_u64);
+    let next = object.get("nextUri").and_then(Value::as_str);
+    pages.is_some_and(|pages| pages > 1) || next.is_some_and(|uri| !uri.is_empty())
 }
 
 fn trimmed(body: &str) -> &str {
@@ -253,6 +268,12 @@ mod tests {
                 .is_nowhere()
         );
         assert!(read(json!({"allDivsPermitted": true})).unwrap().all);
+        let unread = read(json!({"entities": [{"name": "Home"}, 7]})).unwrap();
+        assert!(!unread.is_nowhere());
+        assert_eq!(unread.includes("x"), None);
+        let part = read(json!({"entities": [{"id": "1"}], "pageCount": 3})).unwrap();
+        assert_eq!(part.includes("x"), None);
+        assert!(read(json!({"entities": [], "total": -4})).is_err());
         for silent in [
             json!({}),
             json!({"allDivsPermitted": false}),
@@ -270,7 +291,6 @@ mod tests {
                 {"domain": "routing", "entityName": "queue", "actions": ["view"], "condition": ""},
                 {"domain": "routing", "entityName": "skill", "actions": ["*"], "condition": "x"},
                 {"domain": "analytics", "entityName": "*", "actions": ["*"]},
-                {"domain": "routing"},
             ]},
             "grantMadeAt": "2026-01-12T09:30:00.000Z",
         }]});
@@ -283,7 +303,16 @@ mod tests {
         assert_eq!(grant.carries("routing:skill:view"), Carries::Conditionally);
         assert_eq!(grant.carries("analytics:x:view"), Carries::No);
         assert!(grant.made_at.is_some());
-        for wrong in ["{}", r#"{"grants":[{}]}"#, r#"{"grants":{}}"#, "<html>"] {
+        let bare = r#"{"grants":[{"division":{"id":"d"},"role":{"id":"r"}}]}"#;
+        let odd = r#"{"grants":[{"division":{"id":"d"},"role":{"id":"r","policies":[{"domain":"routing"}]}}]}"#;
+        for wrong in [
+            "{}",
+            bare,
+            odd,
+            r#"{"grants":[{}]}"#,
+            r#"{"grants":{}}"#,
+            "<html>",
+        ] {
             assert!(super::grants(&[], wrong).is_err(), "{wrong}");
         }
         assert_eq!(super::grants(&[], r#"{"grants":[]}"#), Ok(vec![]));
@@ -292,7 +321,7 @@ mod tests {
     #[test]
     fn the_permissions_of_a_domain_are_put_together() {
         let body = json!({"total": 1, "entities": [{"domain": "routing", "permissionMap": {
-            "queue": [{"action": "view"}, {"action": "edit"}], "skill": [], "odd": 7,
+            "queue": [{"action": "view"}, {"action": "edit"}], "skill": [],
         }}]});
         let known = permissions("routing", &body.to_string()).unwrap();
         assert_eq!(known, ["routing:queue:view", "routing:queue:edit"]);
@@ -300,6 +329,22 @@ mod tests {
         assert!(permissions("routing", &part).is_err());
         assert_eq!(permissions("routing", r#"{"entities":[]}"#), Ok(vec![]));
         assert!(permissions("routing", r#"{"entities":[{}]}"#).is_err());
+        for part in [
+            json!({"pageCount": 3}),
+            json!({"nextUri": "/x"}),
+            json!({"total": -4}),
+        ] {
+            let mut body = json!({"entities": []});
+            body.as_object_mut()
+                .unwrap()
+                .extend(part.as_object().unwrap().clone());
+            assert!(permissions("routing", &body.to_string()).is_err(), "{body}");
+        }
+        for odd in [json!([{"label": "View"}]), json!(7)] {
+            let body =
+                json!({"entities": [{"domain": "routing", "permissionMap": {"queue": odd}}]});
+            assert!(permissions("routing", &body.to_string()).is_err(), "{body}");
+        }
     }
 
     proptest! {

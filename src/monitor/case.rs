@@ -48,6 +48,17 @@ pub(super) struct Latest {
     pub(super) surveyed: Option<Duration>,
 }
 
+impl Latest {
+    /// Notes an examination that ended `now`, unless somebody had asked for it.
+    pub(super) fn note(&mut self, purpose: Purpose, depth: Depth, now: Duration) {
+        match depth {
+            _ if purpose != Purpose::Regular => {}
+            Depth::Survey => self.surveyed = Some(now),
+            Depth::Explain | Depth::Verify => self.explained = Some(now),
+        }
+    }
+}
+
 /// One operation of one target, from round to round.
 #[derive(Debug)]
 pub(super) struct Case {
@@ -121,7 +132,11 @@ impl Case {
         let works = impression.finding.outcome() == Outcome::Ok;
         let depth = if works { Depth::Survey } else { Depth::Explain };
         if purpose == Purpose::Fresh {
-            return Next::Examine(depth);
+            // A second look must not know less than the first one.
+            return match known {
+                Some(_) if !works => Next::Review,
+                _ => Next::Examine(depth),
+            };
         }
         match known {
             Some(known) if works && !self.is_outdated(known, evidence) => return Next::Carry,
@@ -166,8 +181,25 @@ impl Case {
     /// What a review begins with: a fresh token is not minted again while nothing has changed.
     pub(super) fn seed(&self, evidence: &mut Evidence) {
         let known = self.examined.iter().flat_map(|one| &one.experiments);
-        let replay = known.filter(|one| one.kind == ExperimentKind::FreshToken);
+        let replay =
+            known.filter(|one| one.kind == ExperimentKind::FreshToken && one.result.is_ok());
         evidence.experiments.extend(replay.cloned());
+    }
+
+    /// Keeps what an earlier fresh token told where none could be minted now, as long as the answer
+    /// and the rights are the same.
+    pub(super) fn keep_replay(&self, evidence: &mut Evidence) {
+        let impression = first_impression(evidence);
+        let is_same = self
+            .examined
+            .as_ref()
+            .is_some_and(|one| one.impression == impression);
+        let is_unknown = evidence
+            .experiment(ExperimentKind::FreshToken)
+            .is_some_and(|one| one.result.is_err() && one.exchanges.is_empty());
+        if is_same && is_unknown && !self.is_changed(evidence) {
+            self.seed(evidence);
+        }
     }
 
     /// Whether a review found other rights than the examination before it.

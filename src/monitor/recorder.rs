@@ -157,14 +157,11 @@ impl Recorder {
         let Examined {
             evidence,
             diagnosis,
-            is_new,
+            made,
         } = examined;
         self.metrics.probe(index, diagnosis.finding);
-        if is_new {
-            for experiment in &evidence.experiments {
-                self.metrics
-                    .experiment(experiment.kind, experiment.result.is_ok());
-            }
+        for (kind, determined) in made {
+            self.metrics.experiment(kind, determined);
         }
         if let Some(exchange) = evidence.last_probe() {
             self.metrics.phases(&exchange.phases);

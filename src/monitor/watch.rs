@@ -54,14 +54,15 @@ pub(super) struct Report {
 pub(super) struct Examined {
     pub(super) evidence: Evidence,
     pub(super) diagnosis: Diagnosis,
-    /// Whether its experiments were made just now, and not carried from an earlier round.
-    pub(super) is_new: bool,
+    /// The experiments that were made just now, and not carried from an earlier round, and whether
+    /// they determined anything.
+    pub(super) made: Vec<(ExperimentKind, bool)>,
 }
 
 impl Examined {
     /// How long the platform asked to be left alone, by any call that was made just now.
     fn wait_asked(&self) -> Option<Duration> {
-        let made = self.is_new.then_some(&self.evidence.experiments);
+        let made = (!self.made.is_empty()).then_some(&self.evidence.experiments);
         let experiments = made.into_iter().flatten().flat_map(|one| &one.exchanges);
         let at = self.evidence.at.wall;
         let asked = experiments.filter_map(|exchange| wait_in(exchange, at));
@@ -107,7 +108,8 @@ impl Watch {
             let lag = waiting.is_empty().then(|| lag(&found, due)).flatten();
             if !found.is_empty() {
                 // A regular probe may have left unexamined what somebody asks about.
-                let is_examined = purpose != Purpose::Regular || found.iter().all(|one| one.is_new);
+                let is_examined =
+                    purpose != Purpose::Regular || found.iter().all(|one| !one.made.is_empty());
                 last_end = is_examined.then_some(end);
                 due = self.schedule.next(end, fastrand::f64());
                 if let Some(wait) = found.iter().filter_map(Examined::wait_asked).max() {
@@ -155,7 +157,6 @@ impl Watch {
             let mut probed = probing.await;
             probed.evidence.before.clone_from(&case.good);
             let next = case.next(&probed.evidence, purpose, last, self.surveys);
-            let is_new = matches!(next, Next::Examine(_) | Next::Review);
             let limited = wait_asked_by(&probed.evidence).is_some();
             let mut evidence = probed.evidence;
             match (next, probed.token) {
@@ -163,29 +164,26 @@ impl Watch {
                     examination
                         .explain(&mut evidence, &token, depth, seen)
                         .await;
+                    case.keep_replay(&mut evidence);
                     case.examined(&evidence);
-                    let now = Some(self.clock.now().elapsed);
-                    match depth {
-                        _ if purpose != Purpose::Regular => {}
-                        Depth::Survey => latest.surveyed = now,
-                        Depth::Explain | Depth::Verify => latest.explained = now,
-                    }
+                    latest.note(purpose, depth, self.clock.now().elapsed);
                 }
                 (Next::Review, Some(token)) if !limited => {
                     case.seed(&mut evidence);
+                    let depth = Depth::Explain;
                     examination
-                        .explain(&mut evidence, &token, Depth::Explain, seen)
+                        .explain(&mut evidence, &token, depth, seen)
                         .await;
                     if case.is_changed(&evidence) {
                         evidence
                             .experiments
                             .retain(|one| one.kind != ExperimentKind::FreshToken);
                         examination
-                            .explain(&mut evidence, &token, Depth::Explain, seen)
+                            .explain(&mut evidence, &token, depth, seen)
                             .await;
                     }
                     case.examined(&evidence);
-                    latest.explained = Some(self.clock.now().elapsed);
+                    latest.note(purpose, depth, self.clock.now().elapsed);
                 }
                 (Next::Carry | Next::Review, _) => case.carry(&mut evidence),
                 (Next::Postpone(reason), _) => evidence.unasked = Some(reason),
@@ -196,7 +194,7 @@ impl Watch {
             round.push(Examined {
                 evidence,
                 diagnosis,
-                is_new,
+                made: examination.take_made(),
             });
             if limited {
                 break;

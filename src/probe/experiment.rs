@@ -37,6 +37,8 @@ pub struct Examination<'a> {
     asked: bool,
     until: Duration,
     shared: Vec<Experiment>,
+    /// What was made, and whether it determined anything; shared results count once.
+    made: Vec<(ExperimentKind, bool)>,
 }
 
 /// One call with the token that the probe carried, and what it may take.
@@ -62,11 +64,17 @@ impl Prober {
             asked,
             until: self.clock.now().elapsed.saturating_add(TIME_LIMIT),
             shared: Vec::new(),
+            made: Vec::new(),
         }
     }
 }
 
 impl Examination<'_> {
+    /// What was made since this was last asked, and whether it determined anything.
+    pub fn take_made(&mut self) -> Vec<(ExperimentKind, bool)> {
+        std::mem::take(&mut self.made)
+    }
+
     /// Makes one experiment after another until nothing more would help, adding them to the
     /// evidence; `token` is what the probe carried.
     pub async fn explain(
@@ -168,6 +176,7 @@ impl Examination<'_> {
             exchanges,
             result,
         };
+        self.made.push((experiment.kind, experiment.result.is_ok()));
         let concerns_all = !matches!(
             ask.kind,
             ExperimentKind::FreshToken | ExperimentKind::WithoutToken

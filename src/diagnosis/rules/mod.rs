@@ -82,26 +82,44 @@ fn fresh_token_accepted(facts: &Facts<'_>) -> Option<Conclusion> {
         || "of unknown age".to_owned(),
         |age| format!("{} old", ago(age)),
     );
-    Some(if facts.again() == Some(Said::Accepted) {
-        let why = "a fresh token is accepted, and the cached one, which was refused a moment before, is \
-                   accepted too: nothing but time has passed";
-        Conclusion::new(Cause::Propagating, Confidence::Proven, why).by(&[FreshToken])
-    } else {
-        let why = format!("the token is {age}; with one minted just now the same call is accepted");
-        Conclusion::new(Cause::StaleToken, Confidence::Proven, why).by(&[FreshToken])
-    })
+    let conclude = |cause, confidence, why: &str| {
+        Some(Conclusion::new(cause, confidence, why).by(&[FreshToken]))
+    };
+    match facts.again() {
+        // It was a matter of time; whether a change of roles took it is not seen.
+        Some(Said::Accepted) => conclude(
+            Cause::Propagating,
+            Confidence::Likely,
+            "a fresh token is accepted, and the cached one, which was refused a moment before, is \
+             accepted too: nothing but time has passed",
+        ),
+        Some(Said::Refused | Said::Unauthorized) => conclude(
+            Cause::StaleToken,
+            Confidence::Proven,
+            &format!("the token is {age}; with one minted just now the same call is accepted"),
+        ),
+        Some(Said::Other) | None => conclude(
+            Cause::StaleToken,
+            Confidence::Likely,
+            &format!(
+                "the token is {age}; with one minted just now the same call is accepted; whether the \
+                 cached one would be accepted by now as well was not seen"
+            ),
+        ),
+    }
 }
 
-/// The platform answers 401 to a call without a token; whatever answers 403 never asked it.
+/// The platform answers 401 to a call without a token; whatever answers 403 never asked it. An answer
+/// that carries the platform's sign is the platform's, whatever is done to calls without a token.
 fn refused_without_token(facts: &Facts<'_>) -> Option<Conclusion> {
-    if facts.control() != Some(Said::Refused) {
+    if facts.by_platform || facts.control() != Some(Said::Refused) {
         return None;
     }
-    let (confidence, why) = if facts.by_platform {
+    let (confidence, why) = if facts.control_by_platform() {
         (
             Confidence::Likely,
             "the same call without a token is refused with 403 too, where the platform would answer \
-             401; but the first answer carried the platform's correlation id",
+             401; but that answer carries the platform's correlation id",
         )
     } else {
         (

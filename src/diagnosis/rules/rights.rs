@@ -79,8 +79,9 @@ pub(super) fn not_in_org(facts: &Facts<'_>) -> Option<Conclusion> {
             ),
         });
     }
-    let is_named = facts.named().is_some();
-    Some(if is_named {
+    // A domain of which nothing is listed may be one that was not looked up.
+    let is_listed = facts.org.is_some_and(|(_, known)| !known.is_empty());
+    Some(if facts.named().is_some() && is_listed {
         conclude(
             Confidence::Proven,
             "the answer names it, and the org's own list of permissions does not contain it",
@@ -182,8 +183,15 @@ pub(super) fn held_and_refused(facts: &Facts<'_>) -> Option<Conclusion> {
         return None;
     }
     let by = asked_about_rights(facts);
-    let conclude =
-        |cause, confidence, why: &str| Some(Conclusion::new(cause, confidence, why).by(&by));
+    // Without its sign it may not have been the platform that answered.
+    let most = if facts.by_platform {
+        Confidence::Proven
+    } else {
+        Confidence::Possible
+    };
+    let conclude = |cause, confidence: Confidence, why: &str| {
+        Some(Conclusion::new(cause, confidence.min(most), why).by(&by))
+    };
     let age = facts.grant_age(&suspect);
     let recent = age.is_some_and(|age| age < PROPAGATION);
     if held == Held::Conditionally {
@@ -205,8 +213,8 @@ pub(super) fn held_and_refused(facts: &Facts<'_>) -> Option<Conclusion> {
             Some(_) => conclude(
                 Cause::Propagating,
                 Confidence::Possible,
-                "a role of the caller carries the permission, but the platform says that it is held \
-                 nowhere: one of the two is behind",
+                "what the caller's roles carry and where the platform says that the permission is held \
+                 do not agree: one of the two is behind",
             ),
         };
     }
@@ -238,7 +246,7 @@ pub(super) fn held_and_refused(facts: &Facts<'_>) -> Option<Conclusion> {
              a change may still be on its way",
         )
     };
-    Some(Conclusion::new(Cause::PolicyDenied, confidence, why).by(&with_fresh))
+    Some(Conclusion::new(Cause::PolicyDenied, confidence.min(most), why).by(&with_fresh))
 }
 
 /// The permission is held, but no fresh token could be tried: the token may be older than the

@@ -130,8 +130,13 @@ pub(super) fn fresh(status: u16, again: Option<u16>) -> Experiment {
 
 pub(super) fn control(status: u16) -> Experiment {
     let step = Step::Experiment(ExperimentKind::WithoutToken);
+    let mut exchange = answered(step, status, "{}");
+    if let (403, Ok(answer)) = (status, &mut exchange.result) {
+        // Whoever refuses without looking at a token is not the platform.
+        answer.headers.clear();
+    }
     Experiment {
-        exchanges: vec![answered(step, status, "{}")],
+        exchanges: vec![exchange],
         ..experiment(ExperimentKind::WithoutToken, Ok(Found::Control))
     }
 }

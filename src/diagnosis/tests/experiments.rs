@@ -12,7 +12,7 @@ fn a_fresh_token_that_is_accepted_proves_the_old_one_stale() {
         "stale_token",
         Proven,
     );
-    check(refused(), vec![fresh(200, None)], "stale_token", Proven);
+    check(refused(), vec![fresh(200, None)], "stale_token", Likely);
     check(
         refused(),
         vec![fresh(200, Some(401))],
@@ -29,12 +29,12 @@ fn a_fresh_token_that_is_accepted_proves_the_old_one_stale() {
 }
 
 #[test]
-fn an_old_token_that_is_accepted_again_proves_that_time_passed() {
+fn an_old_token_that_is_accepted_again_was_a_matter_of_time() {
     check(
         refused(),
         vec![fresh(200, Some(200))],
         "propagating",
-        Proven,
+        Likely,
     );
 }
 
@@ -54,19 +54,24 @@ fn a_403_without_a_token_proves_an_edge() {
         "missing_permission",
         Likely,
     );
-    check(refused(), vec![control(403)], "edge_block", Likely);
+    // What carries the platform's sign is the platform's, whatever is done to other calls.
+    check(refused(), vec![control(403)], "missing_permission", Likely);
+    let mut marked = control(403);
+    marked.exchanges[0] = answered(Step::Experiment(ExperimentKind::WithoutToken), 403, "{}");
+    check(forged.clone(), vec![marked], "edge_block", Likely);
     let page = evidence(machine(), 403, &[("server", "CloudFront")], "<html>", 60);
     check(page.clone(), vec![control(403)], "edge_block", Proven);
     check(page, vec![control(401)], "edge_block", Likely);
     let empty = evidence(machine(), 403, &[], "", 60);
     check(empty.clone(), vec![control(403)], "edge_block", Proven);
     check(empty, vec![control(401)], "unreadable_403", Possible);
+    // An edge may look at the token only: a 401 without one does not rule it out.
     let (_, _, diagnosis) = told(forged, vec![control(401)]);
     assert!(
         diagnosis
             .ruled_out
             .iter()
-            .any(|one| one.cause == "edge_block")
+            .all(|one| one.cause != "edge_block")
     );
 }
 

@@ -278,7 +278,7 @@ fn a_role_that_has_no_effect_is_behind_or_not_in_the_org() {
     );
     check(
         refused(),
-        vec![nowhere(), old_role(), org(&[])],
+        vec![nowhere(), old_role(), org(&["routing:skill:view"])],
         "permission_not_in_org",
         Proven,
     );
@@ -321,18 +321,86 @@ fn of_several_that_are_needed_only_those_are_missing_that_no_role_carries() {
 }
 
 #[test]
-fn before_a_policy_is_blamed_the_call_is_made_without_a_token() {
-    let mut evidence = refused();
-    evidence.experiments = vec![held(), fresh(403, None), old_role()];
-    let asked: Vec<_> = std::iter::from_fn(|| {
-        let ask = next(&evidence, Depth::Explain)?;
-        let failed = experiment(ask.kind, Err(NOBODY.to_owned()));
-        evidence.experiments.push(failed);
-        Some(ask.kind)
-    })
-    .collect();
-    assert_eq!(
-        asked,
-        [ExperimentKind::TokensMe, ExperimentKind::WithoutToken]
+fn an_empty_list_of_the_org_proves_nothing() {
+    check(
+        refused(),
+        vec![permitted(VIEW, &[]), org(&[])],
+        "permission_not_in_org",
+        Likely,
+    );
+    check(
+        refused(),
+        vec![permitted(VIEW, &[]), org(&["routing:queue:*"])],
+        "missing_permission",
+        Proven,
+    );
+}
+
+#[test]
+fn of_several_divisions_one_can_be_enough() {
+    let other = "11111111-2222-3333-4444-555555555555";
+    let any = || {
+        let message = format!("[] in at least one of the following division(s): [{GUID}, {other}]");
+        evidence(
+            machine(),
+            403,
+            API,
+            &api("missing.any.permissions", &message),
+            60,
+        )
+    };
+    let in_one = || permitted(VIEW, &[GUID]);
+    check(
+        any(),
+        vec![in_one(), fresh(403, None), old_role()],
+        "policy_denied",
+        Likely,
+    );
+    let (cause, _, diagnosis) = told(any(), vec![permitted(VIEW, &["d"])]);
+    assert_eq!(cause, "missing_division_permission");
+    assert_eq!(diagnosis.missing.divisions.len(), 1, "one is enough");
+    let each = format!("[{VIEW}:{GUID}, {VIEW}:{other}]");
+    let each = evidence(machine(), 403, API, &api("missing.permissions", &each), 60);
+    let (cause, sure, diagnosis) = told(each, vec![in_one()]);
+    assert_eq!((cause, sure), ("missing_division_permission", Proven));
+    let lacking: Vec<_> = diagnosis
+        .missing
+        .divisions
+        .iter()
+        .map(|one| one.id.as_str())
+        .collect();
+    assert_eq!(lacking, [other]);
+}
+
+#[test]
+fn roles_and_the_platform_can_disagree_either_way() {
+    let (cause, sure, diagnosis) = told(refused(), vec![held(), grants(vec![])]);
+    assert_eq!((cause, sure), ("propagating", Possible));
+    assert!(
+        diagnosis
+            .ruled_out
+            .iter()
+            .all(|one| one.cause != "missing_permission")
+    );
+}
+
+#[test]
+fn what_the_platform_did_not_sign_is_no_policy_of_its_own() {
+    let body = api("missing.any.permissions", &format!("[{VIEW}]"));
+    let unsigned = evidence(machine(), 403, &[], &body, 3_600);
+    let experiments = vec![held(), fresh(403, None), old_role(), control(401)];
+    let (cause, sure, diagnosis) = told(unsigned, experiments);
+    assert_eq!((cause, sure), ("policy_denied", Possible));
+    assert!(
+        diagnosis
+            .ruled_out
+            .iter()
+            .all(|one| one.cause != "edge_block")
+    );
+    assert!(
+        diagnosis
+            .undetermined
+            .iter()
+            .any(|one| one.question.contains("in front of it"))
     );
 }

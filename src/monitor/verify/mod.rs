@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 use self::plan::{Next, Plan, Shown};
 use super::{Declined, Monitor, Purpose};
 use crate::clock::Moment;
-use crate::diagnosis::Diagnosis;
 use crate::diagnosis::verify::{
     Progress, Verified, could_need_fresh, is_on_its_way, is_well, progress, says, summary,
 };
+use crate::diagnosis::{Diagnosis, Outcome};
 use crate::snapshot::Snapshot;
 use crate::target::Name;
 
@@ -192,6 +192,16 @@ impl Watching<'_> {
             let (Some(now), Some(before)) = (now, self.before.get_mut(place)) else {
                 continue;
             };
+            let is_first = self
+                .looks
+                .iter()
+                .all(|one| one.diagnosis.operation != now.operation);
+            let was_unseen = before.as_ref().is_some_and(|before| is_well(before))
+                && now.finding.outcome() != Outcome::Ok;
+            if is_first && was_unseen {
+                // Broken since the last probe, so that the first look shows what is to be mended.
+                *before = Some(Arc::clone(now));
+            }
             let progress = progress(before.get_or_insert_with(|| Arc::clone(now)), now);
             all.push(progress);
             shown.on_its_way |= is_on_its_way(now);

@@ -209,6 +209,12 @@ async fn operations_share_what_they_have_in_common_and_have_diagnoses_of_their_o
     assert_eq!(found, [Some("missing_permission"), None, None]);
     let asked = |route| platform.simulator.count(route);
     assert_eq!((asked(Route::TokensMe), asked(Route::SubjectsMe)), (1, 1));
+    let counted = service.metrics(&["experiments_total"]).await;
+    let made = counted
+        .values()
+        .map(|count| format!("{count}").parse::<u64>().unwrap());
+    let in_all = helping_calls(&platform);
+    assert_eq!(made.sum::<u64>(), in_all, "what is shared counts once");
     let entries = service.get("/diagnose").await.json();
     let required = |index: usize| entries["diagnoses"][index]["required"].clone();
     assert_eq!(required(0)["permissions"][0], "routing:queue:view");

@@ -55,7 +55,7 @@ async fn time_that_passes_between_two_calls_is_not_taken_for_a_stale_token() {
         )],
     );
     let snapshot = service.next_probe().await;
-    assert_eq!(cause(&snapshot), ("propagating", "proven"));
+    assert_eq!(cause(&snapshot), ("propagating", "likely"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,4 +151,27 @@ async fn a_failing_token_endpoint_is_not_asked_more_often_by_experiments() {
     );
     pass(60 * MINUTE).await;
     assert!(platform.mints() <= 7, "{}", platform.mints());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_look_knows_no_less_than_the_first() {
+    let platform = Platform::start().await;
+    let service = platform.watched("").await;
+    service.first_round().await;
+    pass(MINUTE).await;
+    platform.simulator.set_scenario("policy-denied").unwrap();
+    let snapshot = service.next_probe().await;
+    assert_eq!(cause(&snapshot), ("policy_denied", "likely"));
+    for _ in 0..3 {
+        pass(seconds(65)).await;
+        let asked = service.get("/diagnose?fresh=1").await.json();
+        let entry = &asked["diagnoses"][0];
+        assert_eq!(entry["cause"], "policy_denied", "{entry:#}");
+        assert_eq!(entry["confidence"], "likely");
+    }
+    assert_eq!(
+        platform.mints(),
+        2,
+        "the same answer needs no further token"
+    );
 }

@@ -19,14 +19,15 @@ pub fn proof(cause: Cause) -> &'static str {
              operation. For client credentials never: they have no scopes."
         }
         Cause::StaleToken => {
-            "The same call is refused with the cached token and accepted with one minted just now."
+            "The same call is refused with the cached token, accepted with one minted just now, and refused \
+             with the cached one again."
         }
         Cause::Propagating => {
-            "The token that was refused is accepted a moment later. Likely when the role was granted \
-             within the last five minutes."
+            "Never proven by one examination. Likely when the token that was refused is accepted a moment \
+             later, or when the role was granted within the last five minutes."
         }
         Cause::PermissionNotInOrg => {
-            "The answer names a permission that the org's own list does not contain."
+            "The answer names a permission that the org's own list of its domain does not contain."
         }
         Cause::PolicyDenied => {
             "Never proven. Likely when the permission is held, its grant is older than five minutes, and \

@@ -6,6 +6,7 @@ use super::reading::Reading;
 use super::words::{ago, list};
 use super::{Cause, Confidence, Finding, OpenQuestion, Outcome};
 use crate::evidence::{Evidence, ExperimentKind, TokenEvidence};
+use crate::target::IdentityKind;
 
 /// Questions that the evidence leaves open.
 pub(super) fn undetermined(evidence: &Evidence, reading: &Reading) -> Vec<OpenQuestion> {
@@ -187,6 +188,15 @@ fn about_rivals(facts: &Facts<'_>, reading: &Reading) -> Option<OpenQuestion> {
                 ),
             ))
         }
+        Cause::MissingScope if facts.kind == IdentityKind::Machine => Some(question(
+            "Did the platform ask for a scope, or something in front of it?",
+            "the answer speaks of a scope, and the platform's scopes do not apply to client \
+             credentials",
+        )),
+        Cause::TrustorPermission if facts.is_guest() == Some(false) => Some(question(
+            "Which org refuses: the caller's own, or one that it visits?",
+            "the answer speaks of another org, and the token's own description of this very org",
+        )),
         Cause::StaleToken if facts.fresh().is_none() => Some(question(
             "Is the token too old, or does a policy refuse?",
             "only a call with a fresh token tells".to_owned(),

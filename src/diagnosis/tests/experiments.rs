@@ -88,7 +88,18 @@ fn a_guest_is_granted_access_by_the_org_that_is_visited() {
     let local = || owner("o", "CLIENT-CREDENTIALS", &[]);
     check(trustor.clone(), vec![guest()], "trustor_permission", Proven);
     check(trustor.clone(), vec![], "trustor_permission", Likely);
-    check(trustor, vec![local()], "trustor_permission", Possible);
+    check(
+        trustor.clone(),
+        vec![local()],
+        "trustor_permission",
+        Possible,
+    );
+    let (_, _, contradicted) = told(trustor, vec![local()]);
+    assert!(
+        contradicted.undetermined[0]
+            .question
+            .starts_with("Which org refuses")
+    );
     check(refused(), vec![guest()], "trustor_permission", Likely);
     check(
         refused(),

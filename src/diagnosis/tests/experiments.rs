@@ -284,6 +284,27 @@ fn a_token_that_was_handed_over_tells_whose_it_is() {
 }
 
 #[test]
+fn nothing_is_ruled_out_that_may_still_be() {
+    let rules_out = |evidence: Evidence, cause: &str| {
+        let (_, _, diagnosis) = told(evidence, vec![]);
+        diagnosis.ruled_out.iter().any(|one| one.cause == cause)
+    };
+    let names = api("missing.permissions", &format!("[{VIEW}]"));
+    // Scopes do not apply to machines, and do to users.
+    let of_machine = |age| evidence(machine(), 403, API, &names, age);
+    assert!(rules_out(of_machine(60), "missing_scope"));
+    assert!(!rules_out(user(403, &names), "missing_scope"));
+    // A token is fresh for ten seconds.
+    assert!(rules_out(of_machine(9), "stale_token"));
+    assert!(!rules_out(of_machine(10), "stale_token"));
+    // What is concluded is not ruled out, whatever speaks against it.
+    let scope = api("insufficient_scope", "");
+    let odd = evidence(machine(), 403, API, &scope, 60);
+    assert_eq!(told(odd.clone(), vec![]).0, "missing_scope");
+    assert!(!rules_out(odd, "missing_scope"));
+}
+
+#[test]
 fn access_that_hides_its_own_end_is_told() {
     let works = evidence(machine(), 200, API, r#"{"total":3,"entities":[]}"#, 3_600);
     let mut replay = fresh(403, None);

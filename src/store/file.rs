@@ -38,9 +38,9 @@ pub(super) enum Trouble {
 
 /// Opens or makes the file in `directory` and reads it; what cannot be used is set aside.
 pub(super) fn open(directory: &Path, now: Timestamp) -> Result<(Database, Recalled), StoreError> {
-    make(directory).map_err(|source| StoreError::Directory {
+    make(directory).map_err(|reason| StoreError::Directory {
         path: directory.to_owned(),
-        source,
+        reason,
     })?;
     let path = directory.join(FILE);
     let why = match open_and_read(&path) {
@@ -48,10 +48,10 @@ pub(super) fn open(directory: &Path, now: Timestamp) -> Result<(Database, Recall
         Err(Trouble::Unusable(why)) => why,
         Err(other) => return Err(StoreError::of(&path, other)),
     };
-    let aside = set_aside(&path, now).map_err(|source| StoreError::Aside {
+    let aside = set_aside(&path, now).map_err(|reason| StoreError::Aside {
         path: path.clone(),
         why: why.clone(),
-        source,
+        reason,
     })?;
     tracing::warn!(
         path = %path.display(),

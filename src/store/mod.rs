@@ -32,22 +32,25 @@ const FILE: &str = "why403.redb";
 const MOST_STRANGERS: usize = 1_000;
 
 /// Why there is no store.
+///
+/// The messages name the reason themselves, so it is no `source`: a report of the whole chain would
+/// say it twice.
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The directory cannot be made.
     #[error(
-        "cannot make the directory {}: {source}; name one that why403 may write to in server.state_dir",
+        "cannot make the directory {}: {reason}; name one that why403 may write to in server.state_dir",
         path.display()
     )]
     Directory {
         /// The directory.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file cannot be opened.
     #[error(
-        "cannot open {}: {source}; why403 must be able to write to it and to its directory \
+        "cannot open {}: {reason}; why403 must be able to write to it and to its directory \
          (server.state_dir)",
         path.display()
     )]
@@ -55,7 +58,7 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        reason: io::Error,
     },
     /// Another process has the file.
     #[error(
@@ -68,7 +71,7 @@ pub enum StoreError {
     },
     /// The file cannot be used, and cannot be set aside.
     #[error(
-        "{} cannot be used ({why}) and cannot be renamed: {source}; move it away by hand",
+        "{} cannot be used ({why}) and cannot be renamed: {reason}; move it away by hand",
         path.display()
     )]
     Aside {
@@ -77,7 +80,7 @@ pub enum StoreError {
         /// Why it cannot be used.
         why: String,
         /// Why it cannot be renamed.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
@@ -86,10 +89,10 @@ impl StoreError {
         let path = path.to_owned();
         match trouble {
             file::Trouble::Locked => Self::Locked { path },
-            file::Trouble::Io(source) => Self::File { path, source },
+            file::Trouble::Io(reason) => Self::File { path, reason },
             file::Trouble::Unusable(why) => Self::File {
                 path,
-                source: io::Error::other(why),
+                reason: io::Error::other(why),
             },
         }
     }

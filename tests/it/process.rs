@@ -23,14 +23,19 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Waits until `ready` has something, and says what it waited for if it never has.
 #[track_caller]
-pub(crate) fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, ready: impl FnMut() -> Option<T>) -> T {
+    wait_for_or_not(ready).unwrap_or_else(|| panic!("waited in vain until {what}"))
+}
+
+/// Waits until `ready` has something, or until the deadline.
+fn wait_for_or_not<T>(mut ready: impl FnMut() -> Option<T>) -> Option<T> {
     for _ in 0..DEADLINE.as_millis() / PAUSE.as_millis() {
         if let Some(found) = ready() {
-            return found;
+            return Some(found);
         }
         thread::sleep(PAUSE);
     }
-    panic!("waited in vain until {what}");
+    None
 }
 
 /// The binary, with no environment but what a test gives it.
@@ -109,11 +114,18 @@ pub(crate) fn bind(runtime: &Runtime) -> tokio::net::TcpListener {
 
 /// An address for one service of one test.
 ///
-/// Every call has a loopback host of its own, so that no other listener of these tests, which all
-/// sit on 127.0.0.1, can take the port before the service does.
+/// Every call has a loopback host of its own, so that no other listener can take the port before
+/// the service does: not one of these tests, which all sit on 127.0.0.1, and not one of another
+/// run of them beside this one.
 pub(crate) fn free_address() -> SocketAddr {
     static HOSTS: AtomicU8 = AtomicU8::new(1);
-    let host = Ipv4Addr::new(127, 4, 3, HOSTS.fetch_add(1, Ordering::Relaxed));
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let host = Ipv4Addr::new(
+        127,
+        64 | (high & 63),
+        low,
+        HOSTS.fetch_add(1, Ordering::Relaxed),
+    );
     let listener = TcpListener::bind((host, 0)).unwrap();
     listener.local_addr().unwrap()
 }
@@ -280,9 +292,13 @@ pub(crate) fn try_ask(address: SocketAddr, request: &str, headers: &str) -> std:
 /// Waits until the service has probed every target once; `headers` may hold the admin token.
 #[track_caller]
 pub(crate) fn wait_until_probed(address: SocketAddr, headers: &str) {
-    wait_for("every target was probed", || {
-        let reply = try_ask(address, "GET /diagnose", headers).ok()?;
+    let mut last = String::new();
+    let waited = wait_for_or_not(|| {
+        let reply = try_ask(address, "GET /diagnose", headers);
+        last = format!("{reply:?}");
+        let reply = reply.ok()?;
         let probed = !reply.body.contains("\"outcome\":null") && reply.status == 200;
         probed.then_some(())
     });
+    assert!(waited.is_some(), "not every target was probed: {last}");
 }

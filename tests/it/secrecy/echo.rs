@@ -11,8 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 
 use super::search::{ACCESS_TOKEN, CLIENT_SECRET, NEXT_TOKEN, leak};
 use crate::process::{ask, bind, runtime};
@@ -92,21 +93,26 @@ impl Echo {
     }
 }
 
-/// Answers with the bytes of the request.
+/// Answers with the bytes of the request; a connection on which nothing comes holds up no other.
 async fn raw(listener: TcpListener, seen: Seen) {
-    while let Ok((mut stream, _)) = listener.accept().await {
-        let mut bytes = vec![0; 64 * 1024];
-        let count = stream.read(&mut bytes).await.unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
-        let credentials = text.lines().find_map(|line| {
-            let (name, value) = line.split_once(": ")?;
-            name.eq_ignore_ascii_case("authorization").then_some(value)
-        });
-        let decoded = decoded(credentials.unwrap_or_default());
-        seen.lock().unwrap().push_str(&decoded);
-        // Whoever asked may be gone already.
-        stream.write_all(&bytes[..count]).await.unwrap_or_default();
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        connections.spawn(repeat(stream, Arc::clone(&seen)));
     }
+}
+
+async fn repeat(mut stream: TcpStream, seen: Seen) {
+    let mut bytes = vec![0; 64 * 1024];
+    let count = stream.read(&mut bytes).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+    let credentials = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("authorization").then_some(value)
+    });
+    let decoded = decoded(credentials.unwrap_or_default());
+    seen.lock().unwrap().push_str(&decoded);
+    // Whoever asked may be gone already.
+    stream.write_all(&bytes[..count]).await.unwrap_or_default();
 }
 
 /// The secret in the value of an `Authorization` header, as text.

@@ -193,6 +193,18 @@ fn about_rivals(facts: &Facts<'_>, reading: &Reading) -> Option<OpenQuestion> {
             "the answer speaks of a scope, and the platform's scopes do not apply to client \
              credentials",
         )),
+        Cause::MissingScope if facts.scopes_cover() == Some(true) => Some(question(
+            "Did the platform ask for a scope, or something in front of it?",
+            "the answer asks for a scope, and the token carries one that the platform accepts for \
+             the operation",
+        )),
+        Cause::MissingScope if reading.confidence < Confidence::Likely => Some(question(
+            format!(
+                "Does the user hold {}, or is it missing as well?",
+                list(&facts.suspect().permissions)
+            ),
+            "what is known of the user's roles does not tell, and the answer names no scope",
+        )),
         Cause::TrustorPermission if facts.is_guest() == Some(false) => Some(question(
             "Which org refuses: the caller's own, or one that it visits?",
             "the answer speaks of another org, and the token's own description of this very org",

@@ -166,6 +166,23 @@ fn a_scope_is_missing_when_the_token_does_not_carry_it() {
 }
 
 #[test]
+fn a_scope_that_may_not_be_what_is_missing_leaves_a_question() {
+    let question = |evidence, experiments| {
+        let (cause, sure, diagnosis) = told(evidence, experiments);
+        assert_eq!((cause, sure), ("missing_scope", Possible));
+        let mut open = diagnosis.undetermined.into_iter();
+        open.next().unwrap().question
+    };
+    let asks = user(403, &api("insufficient_scope", ""));
+    let covered = owner("o", "CODE", &["routing"]);
+    assert!(question(asks, vec![covered]).starts_with("Did the platform ask"));
+    let silent = user(403, &api("some.code", "Something."));
+    let narrow = owner("o", "CODE", &["analytics"]);
+    let disagreed = vec![narrow, permitted(VIEW, &[]), old_role()];
+    assert!(question(silent, disagreed).starts_with("Does the user hold routing:queue:view"));
+}
+
+#[test]
 fn a_silent_lack_of_scope_is_found() {
     let names = || user(403, &api("missing.permissions", &format!("[{VIEW}]")));
     let narrow = || owner("o", "CODE", &["analytics"]);

@@ -105,6 +105,25 @@ impl TargetView {
         )
     }
 
+    /// Whether the latest probe could carry out every operation, even if one showed less than it
+    /// should.
+    #[must_use]
+    pub fn has_access(&self) -> bool {
+        self.checks.iter().all(|check| {
+            let finding = check.diagnosis.as_ref().map(|it| it.finding);
+            finding.is_some_and(|finding| finding.outcome().grants_access())
+        })
+    }
+
+    /// How many queues the latest probe could see, as a gauge; 0 while access does not work.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "no org has 2^53 queues")]
+    pub fn queues_visible(&self) -> f64 {
+        let lists = self.checks.iter().filter(|it| it.operation.lists_queues);
+        let totals = lists.filter_map(|check| check.diagnosis.as_ref()?.queues.total);
+        totals.max().unwrap_or_default() as f64
+    }
+
     /// When a probe last ended, for any operation.
     #[must_use]
     pub fn last_probe(&self) -> Option<Moment> {

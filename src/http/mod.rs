@@ -10,11 +10,13 @@
 
 mod age;
 mod diagnose;
+mod discovery;
 mod edge;
 mod guard;
 mod health;
 mod negotiate;
 mod page;
+mod probe;
 mod problem;
 mod process;
 mod query;
@@ -112,6 +114,8 @@ const ENDPOINTS: &[(Route, &str)] = &[
     (Route::TokenRefresh, "/token/refresh"),
     (Route::CredentialRefresh, "/token/{credential}/refresh"),
     (Route::Metrics, "/metrics"),
+    (Route::Probe, "/probe"),
+    (Route::Discovery, "/sd"),
     (Route::Page, "/"),
     (Route::Openapi, "/openapi.json"),
 ];
@@ -196,6 +200,8 @@ fn handlers(route: Route) -> MethodRouter<Arc<Shared>> {
         Route::TokenRefresh => post(token::refresh_all),
         Route::CredentialRefresh => post(token::refresh_one),
         Route::Metrics => get(metrics),
+        Route::Probe => get(probe::probe),
+        Route::Discovery => get(discovery::discovery),
         Route::Page => get(page::page),
         Route::Openapi => get(openapi),
         Route::Other => any(problem::unknown_path),
@@ -211,6 +217,11 @@ fn vary() -> SetResponseHeaderLayer<HeaderValue> {
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     let app = &shared.app;
     let body = app.metrics.render(&app.monitor.snapshot(), app.clock.now());
+    exposition(body)
+}
+
+/// Metrics in Prometheus' text format, version 0.0.4.
+fn exposition(body: Vec<u8>) -> Response {
     with_type(body, "text/plain; version=0.0.4; charset=utf-8")
 }
 

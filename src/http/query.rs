@@ -88,6 +88,15 @@ impl<'a> Query<'a> {
         time
     }
 
+    /// Takes a parameter that must be there.
+    pub(super) fn required(&mut self, name: &'static str) -> Option<Cow<'a, str>> {
+        let given = self.text(name);
+        if given.is_none() {
+            self.errors.push(format!("`{name}` is missing"));
+        }
+        given
+    }
+
     /// Takes a parameter as it stands.
     pub(super) fn text(&mut self, name: &'static str) -> Option<Cow<'a, str>> {
         self.known.push(name);

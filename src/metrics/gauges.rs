@@ -25,7 +25,7 @@ pub(super) fn gauges(snapshot: &Snapshot) -> Vec<MetricFamily> {
     families.extend(targets(
         "access",
         "Whether the latest probe could read what the target needs: 1 or 0.",
-        &|target| f64::from(u8::from(has_access(target))),
+        &|target| f64::from(u8::from(target.has_access())),
     ));
     families.extend(targets(
         "last_probe_timestamp_seconds",
@@ -40,7 +40,7 @@ pub(super) fn gauges(snapshot: &Snapshot) -> Vec<MetricFamily> {
     families.extend(targets(
         "queues_visible",
         "Queues visible to the latest probe; 0 while access does not work.",
-        &queues,
+        &TargetView::queues_visible,
     ));
     let credentials = |name: &str, help: &str, value: &dyn Fn(&CredentialView) -> Option<f64>| {
         vector(
@@ -100,26 +100,6 @@ fn heartbeat(snapshot: &Snapshot) -> Vec<MetricFamily> {
     };
     gauge.set(seconds(Some(snapshot.at)));
     gauge.collect()
-}
-
-fn has_access(target: &TargetView) -> bool {
-    target.checks.iter().all(|check| {
-        check
-            .diagnosis
-            .as_ref()
-            .is_some_and(|diagnosis| diagnosis.finding.outcome().grants_access())
-    })
-}
-
-#[allow(clippy::cast_precision_loss, reason = "no org has 2^53 queues")]
-fn queues(target: &TargetView) -> f64 {
-    let visible = target
-        .checks
-        .iter()
-        .filter(|check| check.operation.lists_queues)
-        .filter_map(|check| check.diagnosis.as_ref()?.queues.total)
-        .max();
-    visible.unwrap_or_default() as f64
 }
 
 fn seconds(at: Option<Moment>) -> f64 {

@@ -29,6 +29,10 @@ pub enum Route {
     CredentialRefresh,
     /// `/metrics`
     Metrics,
+    /// `/probe`
+    Probe,
+    /// `/sd`
+    Discovery,
     /// `/`
     Page,
     /// `/openapi.json`
@@ -52,6 +56,8 @@ impl Route {
         Self::TokenRefresh,
         Self::CredentialRefresh,
         Self::Metrics,
+        Self::Probe,
+        Self::Discovery,
         Self::Page,
         Self::Openapi,
         Self::Other,
@@ -73,6 +79,8 @@ impl Route {
             Self::TokenRefresh => "/token/refresh",
             Self::CredentialRefresh => "/token/{credential}/refresh",
             Self::Metrics => "/metrics",
+            Self::Probe => "/probe",
+            Self::Discovery => "/sd",
             Self::Page => "/",
             Self::Openapi => "/openapi.json",
             Self::Other => "other",
@@ -93,7 +101,8 @@ impl Route {
             Self::TokenRefresh => &[200, 401, 403, 405, 409, 429, 500, 502, 503, 504],
             Self::CredentialRefresh => &[200, 401, 403, 404, 405, 409, 429, 500, 502, 503, 504],
             Self::Page => &[200, 400, 401, 403, 404, 405, 500],
-            Self::Metrics | Self::Openapi => &[200, 405, 500],
+            Self::Probe => &[200, 400, 401, 403, 404, 405, 500, 503],
+            Self::Metrics | Self::Discovery | Self::Openapi => &[200, 405, 500],
             Self::Other => &[404],
         }
     }

@@ -7,6 +7,7 @@
 mod gauges;
 mod labels;
 mod process;
+mod scrape;
 mod vectors;
 
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::snapshot::Snapshot;
 use crate::target::Name;
 
 pub use labels::Route;
+pub use scrape::render as render_scrape;
 
 /// The prefix of all our metrics.
 const NAMESPACE: &str = "why403";

@@ -18,6 +18,8 @@ const LONGEST_REVIEW: Duration = Duration::from_hours(1);
 pub enum Purpose {
     /// The regular probe.
     Regular,
+    /// A scraper wants a probe now, and no more than a regular one.
+    Scrape,
     /// Somebody wants to know how it is now.
     Fresh,
     /// Somebody says that it is mended.
@@ -49,10 +51,11 @@ pub(super) struct Latest {
 }
 
 impl Latest {
-    /// Notes an examination that ended `now`, unless somebody had asked for it.
+    /// Notes an examination that ended `now`, unless somebody had asked for it: a scraper asks for
+    /// no examination.
     pub(super) fn note(&mut self, purpose: Purpose, depth: Depth, now: Duration) {
         match depth {
-            _ if purpose != Purpose::Regular => {}
+            _ if purpose > Purpose::Scrape => {}
             Depth::Survey => self.surveyed = Some(now),
             Depth::Explain | Depth::Verify => self.explained = Some(now),
         }

@@ -341,25 +341,17 @@ impl Monitor {
             None => self.examinations.values().collect(),
         };
         self.take_permission(chosen.iter().filter(|it| !it.is_awaited()).count())?;
-        let _waiting: Vec<_> = chosen.iter().map(|it| Arc::clone(&it.waiting)).collect();
-        let mut answers = Vec::with_capacity(chosen.len());
-        for examination in chosen {
-            let (reply, answer) = oneshot::channel();
-            let request = Request { purpose, reply };
-            if examination.requests.send(request).await.is_err() {
-                return Err(Declined::Stopping);
-            }
-            answers.push(answer);
-        }
-        // One target that may not be called now does not hide what the others found.
-        let mut latest = Err(Declined::Unknown);
-        for answer in answers {
-            let result = answer.await.unwrap_or(Err(Declined::Stopping));
-            if result.is_ok() || latest.is_err() {
-                latest = result;
-            }
-        }
-        latest
+        ask(chosen, purpose).await
+    }
+
+    /// Waits for a probe of one target; joins one that is under way, and is answered by one that
+    /// was made a moment ago.
+    ///
+    /// # Errors
+    /// [`Declined`] says why not, and when to ask again.
+    pub async fn scrape(&self, target: &Name) -> Result<Arc<Snapshot>, Declined> {
+        let chosen = self.examinations.get(target).ok_or(Declined::Unknown)?;
+        ask(vec![chosen], Purpose::Scrape).await
     }
 
     /// Mints a new token now; joins a refresh that is under way.
@@ -386,4 +378,27 @@ impl Monitor {
         let mut bucket = self.forced.lock().unwrap_or_else(PoisonError::into_inner);
         bucket.take(examinations, now).map_err(Declined::TooSoon)
     }
+}
+
+/// Asks the tasks of some targets, and waits for what all of them say.
+async fn ask(chosen: Vec<&Examinations>, purpose: Purpose) -> Result<Arc<Snapshot>, Declined> {
+    let _waiting: Vec<_> = chosen.iter().map(|it| Arc::clone(&it.waiting)).collect();
+    let mut answers = Vec::with_capacity(chosen.len());
+    for examination in chosen {
+        let (reply, answer) = oneshot::channel();
+        let request = Request { purpose, reply };
+        if examination.requests.send(request).await.is_err() {
+            return Err(Declined::Stopping);
+        }
+        answers.push(answer);
+    }
+    // One target that may not be called now does not hide what the others found.
+    let mut latest = Err(Declined::Unknown);
+    for answer in answers {
+        let result = answer.await.unwrap_or(Err(Declined::Stopping));
+        if result.is_ok() || latest.is_err() {
+            latest = result;
+        }
+    }
+    latest
 }

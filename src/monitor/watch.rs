@@ -18,6 +18,10 @@ use crate::token::Tokens;
 /// An examination younger than this answers a request for a fresh one.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// A probe younger than this answers a scrape: however many scrapers there are, and however often
+/// they come, a target is not probed more often for them.
+const SCRAPED: Duration = Duration::from_secs(5);
+
 /// One target and what its task works with.
 pub(super) struct Watch {
     pub(super) index: usize,
@@ -75,7 +79,7 @@ impl Watch {
         let mut due = self.clock.now().elapsed + self.schedule.first(self.fleet);
         // Until then the upstream asked not to be called.
         let mut not_before = Duration::ZERO;
-        let mut last_end = None;
+        let mut last = Ends::default();
         let mut latest = Latest::default();
         // The newest token whose minting has been shown as evidence.
         let mut seen = 0;
@@ -97,9 +101,8 @@ impl Watch {
                 decline(waiting, not_before.saturating_sub(now));
                 continue;
             }
-            let young = last_end.is_some_and(|end| now.saturating_sub(end) < FRESH);
             let purpose = purpose(&waiting);
-            let found = if young && purpose == Purpose::Fresh {
+            let found = if last.answers(purpose, now) {
                 Vec::new()
             } else {
                 self.round(purpose, &mut seen, &mut latest).await
@@ -109,8 +112,11 @@ impl Watch {
             if !found.is_empty() {
                 // A regular probe may have left unexamined what somebody asks about.
                 let is_examined =
-                    purpose != Purpose::Regular || found.iter().all(|one| !one.made.is_empty());
-                last_end = is_examined.then_some(end);
+                    purpose > Purpose::Scrape || found.iter().all(|one| !one.made.is_empty());
+                last = Ends {
+                    probed: Some(end),
+                    examined: is_examined.then_some(end),
+                };
                 due = self.schedule.next(end, fastrand::f64());
                 if let Some(wait) = found.iter().filter_map(Examined::wait_asked).max() {
                     not_before = end.saturating_add(wait);
@@ -202,6 +208,27 @@ impl Watch {
         }
         self.cases = cases;
         round
+    }
+}
+
+/// When the latest round ended, on the monotonic clock.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    probed: Option<Duration>,
+    /// None where it left something unexamined.
+    examined: Option<Duration>,
+}
+
+impl Ends {
+    /// Whether the latest round is young enough to answer whoever asks now.
+    fn answers(self, purpose: Purpose, now: Duration) -> bool {
+        let is_young =
+            |end: Option<Duration>, limit| end.is_some_and(|end| now.saturating_sub(end) < limit);
+        match purpose {
+            Purpose::Scrape => is_young(self.probed, SCRAPED),
+            Purpose::Fresh => is_young(self.examined, FRESH),
+            Purpose::Regular | Purpose::Verify => false,
+        }
     }
 }
 

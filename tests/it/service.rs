@@ -1,6 +1,7 @@
 //! The served application: its life from start to stop, and what it does when it is asked.
 
 mod health;
+mod probe;
 mod requests;
 mod sharing;
 mod stop;

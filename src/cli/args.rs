@@ -134,6 +134,18 @@ pub(super) struct Explain {
     /// A cause, outcome, error code, status, scope, permission or operation
     #[arg(required = true, value_name = "WORD")]
     pub(super) words: Vec<String>,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Page::Text)]
+    pub(super) format: Page,
+}
+
+/// How to show an explanation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Page {
+    /// For a terminal
+    Text,
+    /// A page of a runbook
+    Markdown,
 }
 
 #[derive(Debug, Args)]

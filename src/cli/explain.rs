@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::MISUSED;
-use super::args::Explain;
+use super::args::{Explain, Page};
 use super::output::{complain, deliver, wants_color};
+use super::{MISUSED, runbook};
 use crate::config::Environment;
 use crate::diagnosis::{explain, suggestions};
 use crate::http::text;
@@ -14,7 +14,10 @@ pub(super) fn run(options: &Explain, environment: &Environment) -> ExitCode {
     let word = options.words.join(" ");
     let found = explain(&word);
     if !found.is_empty() {
-        let text = text::explanations(&found, wants_color(environment));
+        let text = match options.format {
+            Page::Text => text::explanations(&found, wants_color(environment)),
+            Page::Markdown => runbook::pages(&found),
+        };
         return deliver(&text, ExitCode::SUCCESS);
     }
     let near = suggestions(&word);

@@ -8,6 +8,7 @@ mod diagnose;
 mod explain;
 mod output;
 mod replay;
+mod runbook;
 mod serve;
 mod signals;
 mod simulate;

@@ -67,12 +67,20 @@ impl FromRequestParts<Arc<Shared>> for Details {
 /// Refuses what no handler should see.
 ///
 /// # Errors
-/// A problem for a request without `Host` (RFC 9112 section 3.2) or with an oversized body.
+/// A problem for a request without `Host` or with several (RFC 9112 section 3.2), or with an
+/// oversized body.
 pub(super) fn check(request: &axum::extract::Request) -> Result<(), Problem> {
     use axum::body::HttpBody as _;
     use axum::http::Version;
-    if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
-        return Err(Problem::new(Kind::BadRequest, "the Host header is missing"));
+    match request.headers().get_all(HOST).iter().count() {
+        0 if request.version() == Version::HTTP_11 => {
+            return Err(Problem::new(Kind::BadRequest, "the Host header is missing"));
+        }
+        0 | 1 => {}
+        _ => {
+            let detail = "there is more than one Host header";
+            return Err(Problem::new(Kind::BadRequest, detail));
+        }
     }
     if request.body().size_hint().lower() > MAX_BODY_BYTES {
         let detail = format!("at most {MAX_BODY_BYTES} bytes, and none is needed");

@@ -138,11 +138,13 @@ async fn wrong_queries_are_explained() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_needs_a_host_and_no_body() {
+async fn a_request_needs_one_host_and_no_body() {
     let service = Service::new(Stage::new(passing()).await.app);
     let mut nameless = get("/livez");
     nameless.headers.clear();
     assert_eq!(nameless.of(&service).await.problem(), "bad-request");
+    let twofold = get("/livez").with("host", "why403.example");
+    assert_eq!(twofold.of(&service).await.problem(), "bad-request");
 
     let mut chatty = get("/health");
     chatty.body = "hello";

@@ -82,8 +82,9 @@ fn scrape_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     let text = String::from_utf8_lossy(value.as_bytes());
     let seconds: Option<f64> = text.trim().parse().ok();
     let timeout = seconds
-        .filter(|seconds| *seconds > 0.0)
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|seconds| *seconds > 0.0 && seconds.is_finite())
+        // Whoever waits longer than time can say waits long enough.
+        .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
         .ok_or_else(|| {
             let given = quote(&text);
             let detail = format!(
@@ -115,21 +116,13 @@ mod tests {
         assert_eq!(read("10.000000"), Some(millis(9_500)));
         assert_eq!(read("2.5"), Some(millis(2_000)));
         assert_eq!(read("0.4"), Some(millis(200)));
+        assert!(read("1e99") > Some(Duration::from_hours(24)));
         assert_eq!(scrape_timeout(&HeaderMap::new()).ok(), Some(None));
     }
 
     #[test]
     fn a_timeout_that_is_none_is_refused() {
-        for wrong in [
-            "",
-            "0",
-            "-1",
-            "NaN",
-            "inf",
-            "10s",
-            "1e400",
-            "\u{31}\u{31}e99",
-        ] {
+        for wrong in ["", "0", "-1", "NaN", "inf", "10s", "1e400"] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

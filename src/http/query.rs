@@ -56,10 +56,12 @@ impl<'a> Query<'a> {
         chosen.map(|(_, value)| *value)
     }
 
-    /// Takes a parameter that is a number from 1.
+    /// Takes a parameter that is a number from 1; one that is too large to hold is the largest.
     pub(super) fn number(&mut self, name: &'static str) -> Option<usize> {
         let given = self.text(name)?;
-        let number = given.parse().ok().filter(|number| *number > 0);
+        let digits = !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.then(|| given.parse().unwrap_or(usize::MAX));
+        let number = number.filter(|number| *number > 0);
         if number.is_none() {
             let given = quote(&given);
             self.errors
@@ -161,6 +163,24 @@ mod tests {
         assert_eq!(strict("%73trict=0&"), Ok(false));
         for wrong in ["strict", "strict=", "strict=maybe", "strict=1&strict=1"] {
             assert!(strict(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_digits_however_many() {
+        let number = |raw: &str| {
+            let mut query = Query::new(Some(raw));
+            let number = query.number("page");
+            query.finish().ok().and(number)
+        };
+        assert_eq!(number("page=1"), Some(1));
+        assert_eq!(number("page=007"), Some(7));
+        assert_eq!(
+            number(&format!("page=1{}", "0".repeat(40))),
+            Some(usize::MAX)
+        );
+        for wrong in ["", "0", "00", "-1", "%2B1", "1.0", "1e3", "one"] {
+            assert_eq!(number(&format!("page={wrong}")), None, "{wrong}");
         }
     }
 

@@ -3,6 +3,7 @@
 mod access;
 mod answers;
 mod contract;
+mod schema;
 mod timeline;
 
 use std::net::SocketAddr;

@@ -23,6 +23,7 @@ mod end_to_end;
 mod evidence;
 mod examination;
 mod probe;
+mod prometheus;
 mod runbooks;
 mod scenarios;
 mod secrecy;

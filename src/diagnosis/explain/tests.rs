@@ -58,12 +58,12 @@ fn causes_outcomes_and_classes_are_found_however_they_are_written() {
 }
 
 #[test]
-fn each_cause_says_what_proves_it_as_the_readme_does() {
-    let readme = include_str!("../../../README.md");
+fn each_cause_says_what_proves_it_as_the_documents_do() {
+    let page = include_str!("../../../docs/causes.md");
     for cause in Cause::ALL {
         let slug = cause.slug();
         let row = format!("| `{slug}` | {} |\n", proof(*cause));
-        assert!(readme.contains(&row), "{row}");
+        assert!(page.contains(&row), "{row}");
         let text = explain(slug)[0].paragraphs.join(" ");
         assert!(text.contains("What proves it: "), "{text}");
     }

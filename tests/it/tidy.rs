@@ -9,6 +9,7 @@
 )]
 
 mod code;
+mod docs;
 mod files;
 mod mentions;
 mod prose;

@@ -205,7 +205,7 @@ fn configuration() -> Config {
 }
 
 /// Name and type of every metric that is exported. Needs a runtime around it.
-fn exported() -> BTreeMap<String, String> {
+pub(super) fn exported() -> BTreeMap<String, String> {
     let config = configuration();
     let target = config.targets[0].name.clone();
     // Nothing is probed: the first probe is a part of the interval away, and nobody waits.

@@ -109,6 +109,7 @@ fn asks(path: &str, method: &str) -> Vec<Ask> {
         query("strict=1"),
         query("page=2"),
         query("since=1h"),
+        query("since=99999999h"),
         query("since=tomorrow"),
         query("target=nobody"),
         query("target=prod-eu"),

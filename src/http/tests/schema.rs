@@ -155,7 +155,10 @@ fn matches(text: &str, pattern: &str) -> bool {
 
 fn is_formatted(text: &str, format: &str) -> bool {
     match format {
-        "date-time" => text.parse::<Timestamp>().is_ok(),
+        // Years have four digits in RFC 3339; a sign begins those of others.
+        "date-time" => {
+            text.starts_with(|c: char| c.is_ascii_digit()) && text.parse::<Timestamp>().is_ok()
+        }
         "uri" => Url::parse(text).is_ok(),
         "uri-reference" => {
             let base = Url::parse("http://why403.example/").unwrap();

@@ -81,7 +81,11 @@ fn by_answer(facts: &Facts<'_>, reading: &Reading) -> Vec<Exclusion> {
 /// What the token and the fresh one exclude.
 fn by_token(facts: &Facts<'_>) -> Vec<Exclusion> {
     let mut excluded = Vec::new();
-    if let Some(age) = facts.evidence.token_age().filter(|age| *age < FRESH) {
+    if let Some(age) = facts
+        .evidence
+        .token_age_when_examined()
+        .filter(|age| *age < FRESH)
+    {
         let because = format!("the token was {} s old when it was refused", age.as_secs());
         excluded.push(exclusion(Cause::StaleToken, None, because));
     } else if facts.fresh() == Some(Said::Refused) {

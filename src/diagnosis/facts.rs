@@ -286,7 +286,8 @@ impl<'a> Facts<'a> {
 
     /// Whether the refused token was as good as new.
     pub(super) fn was_young(&self) -> bool {
-        self.evidence.token_age().is_some_and(|age| age < FRESH)
+        let age = self.evidence.token_age_when_examined();
+        age.is_some_and(|age| age < FRESH)
     }
 
     /// Whether no newer token could make a difference.

@@ -135,7 +135,9 @@ fn visible(evidence: &Evidence, fresh: bool) -> Vec<Ask> {
             about: Some((*permission).to_owned()),
         });
     }
-    let is_young = evidence.token_age().is_some_and(|age| age < FRESH);
+    let is_young = evidence
+        .token_age_when_examined()
+        .is_some_and(|age| age < FRESH);
     if fresh && !is_young && can_be_renewed(evidence) {
         asks.push(ask(FreshToken));
     }

@@ -104,6 +104,21 @@ impl Evidence {
         let sent = self.last_probe()?.sent_at;
         (!facts.given).then(|| sent.since(facts.issued_at))
     }
+
+    /// How old the token was when it was first looked into what it gets: a later probe, which
+    /// carries the experiments over, makes nothing of what was found then any older.
+    #[must_use]
+    pub fn token_age_when_examined(&self) -> Option<Duration> {
+        let now = self.token_age()?;
+        let TokenEvidence::Held(facts) = &self.token else {
+            return None;
+        };
+        let mut experiments = self.experiments.iter().flat_map(|one| &one.exchanges);
+        let then = experiments
+            .next()
+            .map(|it| it.sent_at.since(facts.issued_at));
+        Some(then.map_or(now, |then| then.min(now)))
+    }
 }
 
 /// Who calls.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use why403::diagnosis::{Cause, Outcome};
 use why403::sim::{Credential, Scenario, Simulator};
+use why403::snapshot::Snapshot;
 
 use self::table::{Counter, FAIL, Health, NOT_IN_THE_TABLE, PASS, Row, TABLE, WARN};
 use crate::harness::*;
@@ -122,6 +123,35 @@ async fn every_scenario_met_while_access_worked() {
         assert_health(&service, row, row.warm).await;
         let counted = changes(&before, &counters(&service).await);
         assert_eq!(counted, expected(&steps), "{}", row.scenario);
+    }
+}
+
+/// Before anything is examined again nothing new is known, and nothing else is told: not by a token
+/// that has grown older meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_not_told_otherwise_by_the_mere_passing_of_time() {
+    for scenario in Simulator::scenarios() {
+        if scenario.outcome != "forbidden" || ends_by_itself(scenario) {
+            continue;
+        }
+        let platform = Platform::start().await;
+        platform.simulator.set_scenario(scenario.name).unwrap();
+        let service = platform.watched(configuration(scenario)).await;
+        let first = service.first_round().await;
+        let told = |snapshot: &Snapshot| {
+            let it = diagnosis(snapshot);
+            let ruled_out: Vec<_> = it.ruled_out.iter().map(|one| one.cause).collect();
+            let open: Vec<_> = it
+                .undetermined
+                .iter()
+                .map(|one| one.question.clone())
+                .collect();
+            (it.finding, it.confidence, ruled_out, open)
+        };
+        for _ in 0..3 {
+            let later = service.next_probe().await;
+            assert_eq!(told(&later), told(&first), "{}", scenario.name);
+        }
     }
 }
 

@@ -110,7 +110,7 @@ pub(super) static KEYS: &[Key] = &[
         "protect_details",
         Kind::Flag,
         Preset::Flag(false),
-        "Ask for the admin token on /, /diagnose and /timeline, too.",
+        "Ask for the admin token on /, /diagnose, /timeline and /probe, too.",
     ),
     key(
         "server",

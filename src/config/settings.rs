@@ -36,7 +36,7 @@ pub struct Server {
     /// The bearer token that POST requests must carry; without it only loopback peers may POST.
     #[serde(skip)]
     pub admin_token: Option<Secret>,
-    /// Whether `/`, `/diagnose` and `/timeline` need the admin token, too; implies that there is one.
+    /// Whether `/`, `/diagnose`, `/timeline` and `/probe` need the admin token, too; implies that there is one.
     pub protect_details: bool,
     /// Where what outlives a restart is kept; none when it is not to be kept.
     #[serde(skip)]

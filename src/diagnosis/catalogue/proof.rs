@@ -1,4 +1,4 @@
-//! What proves a cause, in a sentence or two; the same words stand in the README.
+//! What proves a cause, in a sentence or two; the same words stand in docs/causes.md.
 
 use super::Cause;
 

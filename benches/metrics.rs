@@ -29,7 +29,7 @@ fn main() {
             .map(|number| Name::new(&format!("target-{number}")).unwrap())
             .collect();
         let metrics = Metrics::new(&names, &names).unwrap();
-        for target in 0..count {
+        for target in &names {
             metrics.probe(target, Finding::Forbidden(Cause::MissingPermission));
         }
         let snapshot = snapshot(&names);

@@ -197,7 +197,7 @@ pub async fn run(
     )?;
     let snapshots = app.monitor().subscribe();
     let (stop, stop_signals) = mpsc::channel(2);
-    tasks.spawn(app.serve(listener, stop_signals));
+    tasks.spawn(app.serve(listener, stop_signals, None));
     tell(&welcome(address, upstream_address));
     let ended = tokio::select! {
         () = play(&simulator, snapshots, once, tell) => Ok(()),

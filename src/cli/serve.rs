@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 use super::args::{Demo, Global, Serve};
 use super::output::say;
 use super::{Misuse, Workers, block_on, load, signals, sources};
-use crate::app::{self, App};
+use crate::app::{self, App, Reloads};
 use crate::clock::Clock;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Sources};
 use crate::demo;
 use crate::monitor::Pace;
 use crate::telemetry;
@@ -29,13 +29,14 @@ pub(super) fn serve(global: &Global, options: &Serve, environment: Environment) 
         Err(status) => return status,
     };
     telemetry::init(loaded.config.log, directives.as_deref());
-    block_on(Workers::PerCore, run(loaded.config))
+    block_on(Workers::PerCore, run(loaded.config, sources))
 }
 
-async fn run(config: Config) -> Result<ExitCode> {
+async fn run(config: Config, sources: Sources) -> Result<ExitCode> {
     let mut tasks = JoinSet::new();
     // Before anything waits: a stop signal during start must be obeyed.
     let signals = signals::install(&mut tasks)?;
+    let asked = signals::hangups(&mut tasks)?;
     let listener = app::bind(config.server.listen)
         .await
         .map_err(|error| Misuse(format!("{error:#}")))?;
@@ -45,7 +46,8 @@ async fn run(config: Config) -> Result<ExitCode> {
     let app = App::start(config, Clock::system(), Pace::Spread)
         .map_err(|error| Misuse(format!("{error:#}")))?;
     tracing::info!(%address, targets = count, "watching {count} {noun}, listening on {address}");
-    app.serve(listener, signals).await?;
+    let reloads = Reloads { sources, asked };
+    app.serve(listener, signals, Some(reloads)).await?;
     Ok(ExitCode::SUCCESS)
 }
 

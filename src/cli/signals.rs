@@ -50,3 +50,34 @@ pub(super) fn install(tasks: &mut JoinSet<()>) -> std::io::Result<mpsc::Receiver
     });
     Ok(receiver)
 }
+
+/// Installs the handler of SIGHUP; each becomes a message while `tasks` lives, and many at a time
+/// become one.
+///
+/// # Errors
+/// When the operating system refuses the handler.
+#[cfg(unix)]
+pub(super) fn hangups(tasks: &mut JoinSet<()>) -> std::io::Result<mpsc::Receiver<()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (sender, receiver) = mpsc::channel(1);
+    let mut hangup = signal(SignalKind::hangup())?;
+    tasks.spawn(async move {
+        while let Some(()) = hangup.recv().await {
+            // A wish that nobody has taken up yet is enough.
+            if let Err(mpsc::error::TrySendError::Closed(())) = sender.try_send(()) {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// There is no such signal.
+///
+/// # Errors
+/// Never on this platform.
+#[cfg(not(unix))]
+pub(super) fn hangups(_: &mut JoinSet<()>) -> std::io::Result<mpsc::Receiver<()>> {
+    Ok(mpsc::channel(1).1)
+}

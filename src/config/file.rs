@@ -57,6 +57,11 @@ pub(super) fn load(path: &Path, problems: &mut Problems) -> Option<FileLayer> {
     })
 }
 
+/// What the file holds, if it can be read.
+pub(super) fn read_bytes(path: &Path) -> Option<Vec<u8>> {
+    read_regular(path, MAX_BYTES).ok()
+}
+
 /// Reads a text file without its byte order mark.
 pub(super) fn read_text(path: &Path, most: u64, problems: &mut Problems) -> Option<String> {
     let place = Place::file(path, "");

@@ -83,6 +83,13 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
 }
 
+/// What the configuration file holds now; none where none is named or it cannot be read.
+#[must_use]
+pub fn read_file(sources: &Sources) -> Option<Vec<u8>> {
+    let path = file_path(sources, &mut Problems::default())?;
+    file::read_bytes(&path)
+}
+
 /// Loads the configuration.
 ///
 /// # Errors

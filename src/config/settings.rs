@@ -29,7 +29,7 @@ pub struct Config {
 }
 
 /// The HTTP server of why403 itself.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Server {
     /// The address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,

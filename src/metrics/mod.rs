@@ -45,17 +45,17 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics for these targets and credentials.
+    /// Metrics for these targets and credentials, at first.
     ///
     /// # Errors
     /// When a metric is declared wrongly, which no configuration can cause.
     pub fn new(targets: &[Name], credentials: &[Name]) -> prometheus::Result<Self> {
         let registry = Registry::new();
         let metrics = Self {
-            probes: ProbeCounters::new(&registry, targets)?,
+            probes: ProbeCounters::new(&registry)?,
             phases: phases(&registry)?,
             experiments: experiments(&registry)?,
-            refreshes: RefreshCounters::new(&registry, credentials)?,
+            refreshes: RefreshCounters::new(&registry)?,
             refresh_duration: vectors::histogram(
                 &registry,
                 "token_refresh_duration_seconds",
@@ -82,11 +82,24 @@ impl Metrics {
             .register(Box::new(metrics.reload_successful.clone()))?;
         metrics.reload_successful.set(1);
         build_info(&metrics.registry)?;
+        metrics.follow(targets, credentials);
         Ok(metrics)
     }
 
-    /// Counts a finished probe of the target with this index in the configuration.
-    pub fn probe(&self, target: usize, finding: Finding) {
+    /// From now on there are series of these targets and credentials only: new ones begin at 0,
+    /// those of others go, the rest counts on.
+    pub fn follow(&self, targets: &[Name], credentials: &[Name]) {
+        self.probes.follow(targets);
+        self.refreshes.follow(credentials);
+    }
+
+    /// Says whether the configuration could be read the last time.
+    pub fn reloaded(&self, successfully: bool) {
+        self.reload_successful.set(i64::from(successfully));
+    }
+
+    /// Counts a finished probe of a target.
+    pub fn probe(&self, target: &Name, finding: Finding) {
         self.probes.count(target, finding);
     }
 

@@ -88,9 +88,9 @@ fn every_known_series_is_there_from_the_start_at_zero() {
 #[test]
 fn a_finding_counts_once_and_in_one_place() {
     let metrics = Metrics::new(&[name("a"), name("b")], &[]).unwrap();
-    metrics.probe(1, Finding::Forbidden(Cause::EdgeBlock));
-    metrics.probe(1, Finding::Other(Outcome::Timeout));
-    metrics.probe(1, Finding::Other(Outcome::Ok));
+    metrics.probe(&name("b"), Finding::Forbidden(Cause::EdgeBlock));
+    metrics.probe(&name("b"), Finding::Other(Outcome::Timeout));
+    metrics.probe(&name("b"), Finding::Other(Outcome::Ok));
     let text = render(&metrics);
     assert_eq!(value(&text, "why403_probes_total{target=\"b\"}"), Some(3.0));
     assert_eq!(value(&text, "why403_probes_total{target=\"a\"}"), Some(0.0));
@@ -114,8 +114,8 @@ fn a_finding_counts_once_and_in_one_place() {
 fn a_fleet_is_counted_together() {
     let names: Vec<_> = (0..501).map(|n| name(&format!("t{n}"))).collect();
     let metrics = Metrics::new(&names, &[]).unwrap();
-    metrics.probe(7, Finding::Forbidden(Cause::UnknownForbidden));
-    metrics.probe(400, Finding::Forbidden(Cause::UnknownForbidden));
+    metrics.probe(&names[7], Finding::Forbidden(Cause::UnknownForbidden));
+    metrics.probe(&names[400], Finding::Forbidden(Cause::UnknownForbidden));
     let text = render(&metrics);
     assert_eq!(
         value(
@@ -156,4 +156,33 @@ fn every_family_has_help_and_type_once() {
     }
     assert!(seen.len() > 15);
     assert!(text.ends_with('\n'));
+}
+
+#[test]
+fn series_follow_what_is_watched() {
+    let metrics = Metrics::new(&[name("a"), name("b")], &[name("a"), name("b")]).unwrap();
+    let refused = Finding::Forbidden(Cause::EdgeBlock);
+    metrics.probe(&name("a"), refused);
+    metrics.probe(&name("b"), refused);
+    metrics.refresh(&name("a"), Ok(()), Duration::ZERO);
+    metrics.follow(&[name("b"), name("c")], &[name("b"), name("c")]);
+    // What ended meanwhile does not come back by a late report.
+    metrics.probe(&name("a"), refused);
+    let text = render(&metrics);
+    let of = |target: &str| {
+        let series = format!("why403_forbidden_total{{cause=\"edge_block\",target=\"{target}\"}}");
+        value(&text, &series)
+    };
+    assert_eq!([of("a"), of("b"), of("c")], [None, Some(1.0), Some(0.0)]);
+    assert!(!text.contains("=\"a\""), "{text}");
+    assert!(text.contains("why403_token_refreshes_total{credential=\"c\",result=\"ok\"} 0"));
+    // Many targets are counted together, and few again by themselves.
+    let fleet: Vec<_> = (0..501).map(|n| name(&format!("t-{n}"))).collect();
+    metrics.follow(&fleet, &[]);
+    metrics.probe(&fleet[3], refused);
+    let text = render(&metrics);
+    let all = "why403_forbidden_total{cause=\"edge_block\",target=\"\"}";
+    assert_eq!(value(&text, all), Some(1.0));
+    metrics.follow(&fleet[..2], &[]);
+    assert_eq!(value(&render(&metrics), all), None);
 }

@@ -1,5 +1,7 @@
 //! Counters with labels, their series made once and kept at hand.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
@@ -66,7 +68,10 @@ pub(super) fn histogram_vec(
 /// What probes found, per target; beyond 500 targets for the fleet, with an empty target label.
 #[derive(Debug)]
 pub(super) struct ProbeCounters {
-    series: Vec<ProbeSeries>,
+    probes: IntCounterVec,
+    forbidden: IntCounterVec,
+    failures: IntCounterVec,
+    series: Mutex<HashMap<String, ProbeSeries>>,
 }
 
 #[derive(Debug)]
@@ -76,8 +81,11 @@ struct ProbeSeries {
     failures: Vec<(Class, IntCounter)>,
 }
 
+/// The label of the fleet's own series.
+const FLEET: &str = "";
+
 impl ProbeCounters {
-    pub(super) fn new(registry: &Registry, targets: &[Name]) -> prometheus::Result<Self> {
+    pub(super) fn new(registry: &Registry) -> prometheus::Result<Self> {
         let probes = counter_vec(registry, "probes_total", "Finished probes.", &["target"])?;
         let forbidden = counter_vec(
             registry,
@@ -91,30 +99,61 @@ impl ProbeCounters {
             "Probes that failed otherwise, by class.",
             &["target", "class"],
         )?;
-        let labels: Vec<&str> = if targets.len() > MOST_TARGETS {
-            vec![""]
-        } else {
-            targets.iter().map(Name::as_str).collect()
-        };
-        let of = |target: &str| ProbeSeries {
-            probes: probes.with_label_values(&[target]),
-            forbidden: Cause::ALL
-                .iter()
-                .map(|cause| (*cause, forbidden.with_label_values(&[target, cause.slug()])))
-                .collect(),
-            failures: Class::ALL
-                .iter()
-                .map(|class| (*class, failures.with_label_values(&[target, class.slug()])))
-                .collect(),
-        };
         Ok(Self {
-            series: labels.into_iter().map(of).collect(),
+            probes,
+            forbidden,
+            failures,
+            series: Mutex::default(),
         })
     }
 
-    pub(super) fn count(&self, target: usize, finding: Finding) {
+    /// Has exactly the series of these targets: new ones begin at 0, those of others go.
+    pub(super) fn follow(&self, targets: &[Name]) {
+        let wanted: Vec<&str> = if targets.len() > MOST_TARGETS {
+            vec![FLEET]
+        } else {
+            targets.iter().map(Name::as_str).collect()
+        };
+        let kept: HashSet<&str> = wanted.iter().copied().collect();
+        let mut series = locked(&self.series);
+        series.retain(|target, _| {
+            let is_kept = kept.contains(target.as_str());
+            if !is_kept {
+                self.remove(target);
+            }
+            is_kept
+        });
+        for target in wanted {
+            let made = || self.series(target);
+            series.entry(target.to_owned()).or_insert_with(made);
+        }
+    }
+
+    fn series(&self, target: &str) -> ProbeSeries {
+        let forbidden = |cause: &Cause| self.forbidden.with_label_values(&[target, cause.slug()]);
+        let failures = |class: &Class| self.failures.with_label_values(&[target, class.slug()]);
+        ProbeSeries {
+            probes: self.probes.with_label_values(&[target]),
+            forbidden: Cause::ALL.iter().map(|it| (*it, forbidden(it))).collect(),
+            failures: Class::ALL.iter().map(|it| (*it, failures(it))).collect(),
+        }
+    }
+
+    fn remove(&self, target: &str) {
+        // Whatever is not there need not be removed.
+        drop(self.probes.remove_label_values(&[target]));
+        for cause in Cause::ALL {
+            drop(self.forbidden.remove_label_values(&[target, cause.slug()]));
+        }
+        for class in Class::ALL {
+            drop(self.failures.remove_label_values(&[target, class.slug()]));
+        }
+    }
+
+    pub(super) fn count(&self, target: &Name, finding: Finding) {
+        let series = locked(&self.series);
         // The fleet has one series for all.
-        let Some(series) = self.series.get(target).or(self.series.first()) else {
+        let Some(series) = series.get(target.as_str()).or(series.get(FLEET)) else {
             return;
         };
         series.probes.inc();
@@ -129,6 +168,10 @@ impl ProbeCounters {
     }
 }
 
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn increment<K: PartialEq>(counters: &[(K, IntCounter)], key: &K) {
     if let Some((_, counter)) = counters.iter().find(|(known, _)| known == key) {
         counter.inc();
@@ -139,25 +182,47 @@ fn increment<K: PartialEq>(counters: &[(K, IntCounter)], key: &K) {
 #[derive(Debug)]
 pub(super) struct RefreshCounters {
     vector: IntCounterVec,
+    credentials: Mutex<HashSet<Name>>,
+}
+
+/// Everything that an attempt can lead to.
+fn mint_results() -> impl Iterator<Item = &'static str> {
+    let failures = MINT_FAILURES.iter().copied().map(Err);
+    std::iter::once(Ok(())).chain(failures).map(slug)
 }
 
 impl RefreshCounters {
-    pub(super) fn new(registry: &Registry, credentials: &[Name]) -> prometheus::Result<Self> {
+    pub(super) fn new(registry: &Registry) -> prometheus::Result<Self> {
         let vector = counter_vec(
             registry,
             "token_refreshes_total",
             "Attempts to mint a token, by result.",
             &["credential", "result"],
         )?;
-        for credential in credentials {
-            let failures = MINT_FAILURES.iter().copied().map(Err);
-            for result in std::iter::once(Ok(())).chain(failures) {
-                vector
-                    .with_label_values(&[credential.as_str(), slug(result)])
+        Ok(Self {
+            vector,
+            credentials: Mutex::default(),
+        })
+    }
+
+    /// Has exactly the series of these credentials: new ones begin at 0, those of others go.
+    pub(super) fn follow(&self, credentials: &[Name]) {
+        let wanted: HashSet<Name> = credentials.iter().cloned().collect();
+        let mut known = locked(&self.credentials);
+        for gone in known.difference(&wanted) {
+            for result in mint_results() {
+                // Whatever is not there need not be removed.
+                drop(self.vector.remove_label_values(&[gone.as_str(), result]));
+            }
+        }
+        for new in wanted.difference(&known) {
+            for result in mint_results() {
+                self.vector
+                    .with_label_values(&[new.as_str(), result])
                     .reset();
             }
         }
-        Ok(Self { vector })
+        *known = wanted;
     }
 
     pub(super) fn count(&self, credential: &Name, result: Result<(), Outcome>) {

@@ -6,6 +6,7 @@
 //! target's task and comes back with the snapshot that holds its result.
 
 mod case;
+mod fleet;
 mod limits;
 mod recorder;
 pub mod verify;
@@ -19,25 +20,23 @@ use tokio::sync::{mpsc, oneshot, watch as channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::case::Case;
+use self::fleet::{Base, Fleet, Known};
 use self::limits::Bucket;
-use self::recorder::{Memory, Recorder};
-use self::watch::Watch;
+use self::recorder::Recorder;
+use self::watch::Message;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::diagnosis::{Outcome, mint_outcome};
 use crate::evidence::TokenFacts;
 use crate::metrics::Metrics;
-use crate::probe::Prober;
-use crate::schedule::Schedule;
 use crate::snapshot::Snapshot;
 use crate::store::{Recalled, Store};
-use crate::target::{Credential, Name, Target};
-use crate::timeline::Timeline;
-use crate::token::{Minter, NotRenewed, Permits, Setup, Tokens};
-use crate::upstream::Upstream;
+use crate::target::Name;
+use crate::token::{NotRenewed, Tokens};
+use crate::upstream::SetupError;
 
 pub use self::case::Purpose;
+pub use self::fleet::Counts;
 
 /// Reports that wait for the recorder; targets wait when it is behind.
 const REPORTS: usize = 256;
@@ -48,10 +47,16 @@ const REQUESTS: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Monitor {
     snapshots: channel::Receiver<Arc<Snapshot>>,
-    examinations: Arc<HashMap<Name, Examinations>>,
-    tokens: Arc<HashMap<Name, Tokens>>,
+    directory: channel::Receiver<Arc<Directory>>,
     forced: Arc<Mutex<Bucket>>,
     clock: Clock,
+}
+
+/// Whom to ask, by name.
+#[derive(Debug, Default)]
+struct Directory {
+    examinations: HashMap<Name, Arc<Examinations>>,
+    tokens: HashMap<Name, Tokens>,
 }
 
 /// Why a request was not carried out.
@@ -134,152 +139,127 @@ pub struct Beginning {
     pub store: Option<Store>,
 }
 
+/// How a task has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to.
+    Told,
+    /// By itself, which is a defect.
+    Early(&'static str),
+}
+
+impl Ended {
+    fn of(name: &'static str, stop: &CancellationToken) -> Self {
+        if stop.is_cancelled() {
+            Self::Told
+        } else {
+            Self::Early(name)
+        }
+    }
+}
+
+/// What watches, and can be told to watch something else.
+#[derive(Debug)]
+pub struct Watcher {
+    monitor: Monitor,
+    fleet: Fleet,
+    store: Option<Arc<Store>>,
+    messages: mpsc::Sender<Message>,
+    directory: channel::Sender<Arc<Directory>>,
+}
+
 /// Starts watching: every task lives in `tasks` and ends when `stop` is cancelled.
-#[must_use]
+///
+/// # Errors
+/// When the HTTP client cannot be set up.
 pub fn start(
     config: &Config,
     beginning: Beginning,
-    upstream: &Upstream,
     clock: &Clock,
     metrics: &Arc<Metrics>,
-    tasks: &mut JoinSet<&'static str>,
+    tasks: &mut JoinSet<Ended>,
     stop: &CancellationToken,
-) -> Monitor {
-    let Beginning {
-        pace,
-        recalled,
-        store,
-    } = beginning;
+) -> Result<Watcher, SetupError> {
     let (attempts, finished) = mpsc::unbounded_channel();
-    let setup = Setup {
-        upstream: upstream.clone(),
+    let (messages, received) = mpsc::channel(REPORTS);
+    let base = Base {
         clock: clock.clone(),
-        call_timeout: config
-            .targets
-            .iter()
-            .map(|target| target.timeout)
-            .max()
-            .unwrap_or_default(),
-        permits: Arc::new(Permits::new(
-            config.targets.iter().map(|target| &*target.credential),
-        )),
-        beside_pause: config.probe.examination_pause,
+        pace: beginning.pace,
         attempts,
-        random: fastrand::f64,
+        reports: messages.clone(),
+        permits: Arc::default(),
+        stop: stop.clone(),
     };
-    let tokens = start_minters(config, pace, &setup, tasks, stop);
-    let (reports, received) = mpsc::channel(REPORTS);
-    let (cases, memory) = remember(config, recalled, store);
+    let store = beginning.store.map(Arc::new);
+    let mut fleet = Fleet::new(base, beginning.recalled);
+    let known = Known {
+        snapshot: None,
+        store: store.as_deref(),
+    };
+    let mut change = fleet.compare(config, known)?;
     let (recorder, snapshots) = Recorder::new(
-        config,
-        memory,
         clock.clone(),
         Arc::clone(metrics),
-        tokens.values().cloned(),
+        store.clone(),
+        change.roster(),
     );
-    let prober = Prober::new(upstream.clone(), clock.clone(), config.probe.max_in_flight);
-    let mut examinations = HashMap::new();
-    for ((index, target), cases) in config.targets.iter().enumerate().zip(cases) {
-        let Some(tokens) = tokens.get(&target.credential.name) else {
-            continue;
-        };
-        let (sender, requests) = mpsc::channel(REQUESTS);
-        examinations.insert(target.name.clone(), Examinations::new(sender));
-        let watch = Watch {
-            index,
-            target: target.clone(),
-            schedule: Schedule::new(target.name.as_str(), target.interval, config.probe.jitter),
-            fleet: pace.spread_over(config.targets.len()),
-            tokens: tokens.clone(),
-            prober: prober.clone(),
-            clock: clock.clone(),
-            reports: reports.clone(),
-            requests,
-            cases,
-            // Somebody who waits for one answer does not wait for what will be needed later.
-            surveys: pace == Pace::Spread,
-        };
-        supervise(tasks, "probe", stop, watch.run());
-    }
     supervise(tasks, "recorder", stop, recorder.run(received, finished));
-    Monitor {
+    let (directory, published) = channel::channel(Arc::new(change.directory()));
+    fleet.carry_out(change, tasks);
+    let monitor = Monitor {
         snapshots,
-        examinations: Arc::new(examinations),
-        tokens: Arc::new(tokens),
+        directory: published,
         forced: Arc::default(),
         clock: clock.clone(),
-    }
+    };
+    Ok(Watcher {
+        monitor,
+        fleet,
+        store,
+        messages,
+        directory,
+    })
 }
 
-/// What is known of earlier runs, for the tasks of the targets and for the recorder, per target and
-/// operation in order.
-fn remember(
-    config: &Config,
-    mut recalled: Recalled,
-    store: Option<Store>,
-) -> (Vec<Vec<Case>>, Memory) {
-    let count = config.targets.iter().map(|one| one.operations.len()).sum();
-    let mut cases = Vec::with_capacity(config.targets.len());
-    let mut timelines = Vec::with_capacity(config.targets.len());
-    for target in &config.targets {
-        let mut of_target = (Vec::new(), Vec::new());
-        for operation in &target.operations {
-            let past = recalled.take(&target.name, operation);
-            let mut timeline = Timeline::new(count);
-            let dropped = timeline.recall(past.episodes);
-            if let Some(store) = &store {
-                let forget = |id| store.forget(&target.name, operation, id);
-                dropped.into_iter().for_each(forget);
-            }
-            of_target
-                .0
-                .push(Case::after(past.good, config.probe.examination_pause));
-            of_target.1.push(Arc::new(timeline));
+impl Watcher {
+    /// What others ask of it.
+    #[must_use]
+    pub fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// Watches what `config` says from now on; what is the same goes on undisturbed.
+    ///
+    /// # Errors
+    /// When no client can be made with the settings of the network; then everything is as before.
+    pub async fn change(
+        &mut self,
+        config: &Config,
+        tasks: &mut JoinSet<Ended>,
+    ) -> Result<Counts, SetupError> {
+        let snapshot = self.monitor.snapshot();
+        let known = Known {
+            snapshot: Some(&snapshot),
+            store: self.store.as_deref(),
+        };
+        let mut change = self.fleet.compare(config, known)?;
+        let counts = change.counts;
+        let (shown, wait) = oneshot::channel();
+        let message = Message::Change(change.roster(), shown);
+        // Shown first, so that whoever asks about a new target finds it; a recorder that is gone
+        // ends the service anyway.
+        if self.messages.send(message).await.is_ok() {
+            wait.await.unwrap_or_default();
         }
-        cases.push(of_target.0);
-        timelines.push(of_target.1);
+        self.directory.send_replace(Arc::new(change.directory()));
+        self.fleet.carry_out(change, tasks);
+        Ok(counts)
     }
-    if let Some(store) = &store {
-        store.forget_strangers(&recalled);
-    }
-    (cases, Memory { timelines, store })
 }
 
-fn start_minters(
-    config: &Config,
-    pace: Pace,
-    setup: &Setup,
-    tasks: &mut JoinSet<&'static str>,
-    stop: &CancellationToken,
-) -> HashMap<Name, Tokens> {
-    let mut credentials: Vec<&Arc<Credential>> = Vec::new();
-    for Target { credential, .. } in &config.targets {
-        if !credentials
-            .iter()
-            .any(|known| known.name == credential.name)
-        {
-            credentials.push(credential);
-        }
-    }
-    let minute = Duration::from_mins(1);
-    let count = pace.spread_over(credentials.len());
-    let mut tokens = HashMap::with_capacity(credentials.len());
-    for credential in credentials {
-        let delay = Schedule::new(credential.name.as_str(), minute, 0.0).first(count);
-        let (minter, handle) = Minter::new(Arc::clone(credential), setup.clone(), delay);
-        tokens.insert(credential.name.clone(), handle);
-        let stop = stop.clone();
-        tasks.spawn(async move {
-            minter.run(stop).await;
-            "token"
-        });
-    }
-    tokens
-}
-
-/// Runs `work` until `stop`; the task's result is its name, so that an early end can be told.
-fn supervise(
-    tasks: &mut JoinSet<&'static str>,
+/// Runs `work` until `stop`; how it ended is the task's result, so that an early end can be told.
+pub(crate) fn supervise(
+    tasks: &mut JoinSet<Ended>,
     name: &'static str,
     stop: &CancellationToken,
     work: impl Future<Output = ()> + Send + 'static,
@@ -291,7 +271,7 @@ fn supervise(
             () = stop.cancelled() => {}
             () = work => {}
         }
-        name
+        Ended::of(name, &stop)
     });
 }
 
@@ -299,7 +279,10 @@ impl Monitor {
     /// A watch that shows what a test publishes; its tasks have ended already.
     #[cfg(test)]
     pub(crate) fn ended(snapshots: channel::Receiver<Arc<Snapshot>>, clock: Clock) -> Self {
-        let ended = |name: &Name| (name.clone(), Examinations::new(mpsc::channel(1).0));
+        let ended = |name: &Name| {
+            let requests = mpsc::channel(1).0;
+            (name.clone(), Arc::new(Examinations::new(requests)))
+        };
         let names: Vec<Name> = snapshots
             .borrow()
             .targets
@@ -308,8 +291,11 @@ impl Monitor {
             .collect();
         Self {
             snapshots,
-            examinations: Arc::new(names.iter().map(ended).collect()),
-            tokens: Arc::default(),
+            directory: channel::channel(Arc::new(Directory {
+                examinations: names.iter().map(ended).collect(),
+                tokens: HashMap::new(),
+            }))
+            .1,
             forced: Arc::default(),
             clock,
         }
@@ -336,9 +322,11 @@ impl Monitor {
         target: Option<&Name>,
         purpose: Purpose,
     ) -> Result<Arc<Snapshot>, Declined> {
+        let directory = self.directory();
+        let examinations = &directory.examinations;
         let chosen: Vec<_> = match target {
-            Some(name) => vec![self.examinations.get(name).ok_or(Declined::Unknown)?],
-            None => self.examinations.values().collect(),
+            Some(name) => vec![&**examinations.get(name).ok_or(Declined::Unknown)?],
+            None => examinations.values().map(Arc::as_ref).collect(),
         };
         self.take_permission(chosen.iter().filter(|it| !it.is_awaited()).count())?;
         ask(chosen, purpose).await
@@ -350,8 +338,10 @@ impl Monitor {
     /// # Errors
     /// [`Declined`] says why not, and when to ask again.
     pub async fn scrape(&self, target: &Name) -> Result<Arc<Snapshot>, Declined> {
-        let chosen = self.examinations.get(target).ok_or(Declined::Unknown)?;
-        ask(vec![chosen], Purpose::Scrape).await
+        let directory = self.directory();
+        let chosen = directory.examinations.get(target);
+        let chosen = chosen.ok_or(Declined::Unknown)?;
+        ask(vec![&**chosen], Purpose::Scrape).await
     }
 
     /// Mints a new token now; joins a refresh that is under way.
@@ -359,7 +349,9 @@ impl Monitor {
     /// # Errors
     /// [`Declined`] says why not, and when to ask again.
     pub async fn refresh(&self, credential: &Name) -> Result<Refreshed, Declined> {
-        let tokens = self.tokens.get(credential).ok_or(Declined::Unknown)?;
+        let directory = self.directory();
+        let tokens = directory.tokens.get(credential);
+        let tokens = tokens.ok_or(Declined::Unknown)?;
         let result = match tokens.force().await {
             Ok(token) => Ok(token.facts.clone()),
             Err(NotRenewed::Failed(failure)) => Err(mint_outcome(&failure)),
@@ -371,6 +363,10 @@ impl Monitor {
             credential: credential.clone(),
             result,
         })
+    }
+
+    fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory.borrow())
     }
 
     fn take_permission(&self, examinations: usize) -> Result<(), Declined> {

@@ -1,11 +1,12 @@
 //! The only writer of the snapshot: diagnoses what targets report, counts it, publishes it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::watch::{Examined, Report};
+use super::watch::{Examined, Message, Report};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::diagnosis::{Diagnosis, Outcome};
@@ -14,7 +15,7 @@ use crate::health::{Health, Seen, Thresholds, stale_after};
 use crate::metrics::Metrics;
 use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
 use crate::store::Store;
-use crate::target::Target;
+use crate::target::{Name, Target};
 use crate::timeline::{Recorded, Timeline, is_news};
 use crate::token::{Attempt, Tokens};
 
@@ -23,20 +24,34 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Most reports that go into one snapshot.
 const MOST_AT_ONCE: usize = 64;
 
-/// What outlives a round, and perhaps the process.
-pub(super) struct Memory {
-    /// Per target and operation, in order.
-    pub(super) timelines: Vec<Vec<Arc<Timeline>>>,
-    pub(super) store: Option<Store>,
+/// What is watched, in the order of the configuration.
+#[derive(Debug)]
+pub(super) struct Roster {
+    pub(super) targets: Vec<Wanted>,
+    /// One per credential, in the order of their first use.
+    pub(super) tokens: Vec<Tokens>,
+}
+
+/// A target that is watched.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// The watch whose reports are about it.
+    pub(super) id: u64,
+    /// How it is shown before anything is known.
+    pub(super) view: TargetView,
+    /// Whether what is known of the target of this name is true of it, too.
+    pub(super) inherits: bool,
 }
 
 pub(super) struct Recorder {
     clock: Clock,
-    store: Option<Store>,
+    store: Option<Arc<Store>>,
     metrics: Arc<Metrics>,
     tokens: Vec<Tokens>,
-    /// Calls left, per credential, in the order of `tokens`.
-    remaining: Vec<Option<u32>>,
+    /// Calls left, per credential, where the API tells.
+    remaining: HashMap<Name, u32>,
+    /// The place of each watch's target in the snapshot.
+    places: HashMap<u64, usize>,
     lag: Lag,
     snapshot: Snapshot,
     published: watch::Sender<Arc<Snapshot>>,
@@ -69,52 +84,39 @@ impl Lag {
 
 impl Recorder {
     pub(super) fn new(
-        config: &Config,
-        memory: Memory,
         clock: Clock,
         metrics: Arc<Metrics>,
-        tokens: impl Iterator<Item = Tokens>,
+        store: Option<Arc<Store>>,
+        roster: Roster,
     ) -> (Self, watch::Receiver<Arc<Snapshot>>) {
         let now = clock.now();
-        let mut tokens: Vec<Tokens> = tokens.collect();
-        let first_use = |tokens: &Tokens| {
-            let name = &tokens.credential().name;
-            config
-                .targets
-                .iter()
-                .position(|target| target.credential.name == *name)
-        };
-        tokens.sort_by_key(first_use);
         let snapshot = Snapshot {
             sequence: 0,
             at: now,
             started: now,
-            targets: config
-                .targets
-                .iter()
-                .zip(memory.timelines)
-                .map(|(target, timelines)| Arc::new(view(target, config, timelines)))
-                .collect(),
+            targets: Vec::new(),
             credentials: Vec::new(),
         };
         let (published, receiver) = watch::channel(Arc::new(snapshot.clone()));
         let mut recorder = Self {
             clock,
-            store: memory.store,
+            store,
             metrics,
-            remaining: vec![None; tokens.len()],
-            tokens,
+            tokens: Vec::new(),
+            remaining: HashMap::new(),
+            places: HashMap::new(),
             lag: Lag::default(),
             snapshot,
             published,
         };
+        recorder.follow(roster);
         recorder.publish();
         (recorder, receiver)
     }
 
     pub(super) async fn run(
         mut self,
-        mut reports: mpsc::Receiver<Report>,
+        mut messages: mpsc::Receiver<Message>,
         mut attempts: mpsc::UnboundedReceiver<Attempt>,
     ) {
         let mut heartbeat = self.clock.now().elapsed + HEARTBEAT;
@@ -122,16 +124,21 @@ impl Recorder {
             // Whatever has arrived meanwhile goes into one snapshot.
             let mut arrived = Vec::new();
             tokio::select! {
-                1.. = reports.recv_many(&mut arrived, MOST_AT_ONCE) => {}
-                Some(attempt) = attempts.recv() => {
-                    self.metrics.refresh(&attempt.credential, attempt.result, attempt.took);
-                }
+                1.. = messages.recv_many(&mut arrived, MOST_AT_ONCE) => {}
+                Some(attempt) = attempts.recv() => self.attempted(&attempt),
                 () = self.clock.sleep_until(heartbeat) => {}
             }
-            let waiting: Vec<_> = arrived
-                .into_iter()
-                .flat_map(|report| self.record(report))
-                .collect();
+            let mut waiting = Vec::new();
+            let mut changed = Vec::new();
+            for message in arrived {
+                match message {
+                    Message::Report(report) => waiting.extend(self.record(report)),
+                    Message::Change(roster, shown) => {
+                        self.follow(roster);
+                        changed.push(shown);
+                    }
+                }
+            }
             self.publish();
             heartbeat = self.snapshot.at.elapsed + HEARTBEAT;
             for request in waiting {
@@ -139,6 +146,43 @@ impl Recorder {
                 // Whoever asked may have gone away.
                 drop(request.reply.send(Ok(snapshot)));
             }
+            for shown in changed {
+                shown.send(()).unwrap_or_default();
+            }
+        }
+    }
+
+    /// Shows what is watched from now on. What is known of a caller and an operation that are
+    /// still watched stays known.
+    fn follow(&mut self, roster: Roster) {
+        let mut known: HashMap<Name, Arc<TargetView>> = std::mem::take(&mut self.snapshot.targets)
+            .into_iter()
+            .map(|target| (target.name.clone(), target))
+            .collect();
+        self.places.clear();
+        for (place, wanted) in roster.targets.into_iter().enumerate() {
+            let mut view = wanted.view;
+            if let Some(known) = known.remove(&view.name).filter(|_| wanted.inherits) {
+                inherit(&mut view, &known);
+            }
+            self.places.insert(wanted.id, place);
+            self.snapshot.targets.push(Arc::new(view));
+        }
+        self.tokens = roster.tokens;
+        let names = self.tokens.iter().map(|it| it.credential().name.clone());
+        let credentials: Vec<Name> = names.collect();
+        self.remaining.retain(|name, _| credentials.contains(name));
+        let targets = self.snapshot.targets.iter().map(|it| it.name.clone());
+        self.metrics
+            .follow(&targets.collect::<Vec<_>>(), &credentials);
+    }
+
+    fn attempted(&self, attempt: &Attempt) {
+        // A task that was ended may have reported late; its series are gone.
+        let mut known = self.tokens.iter();
+        if known.any(|it| it.credential().name == attempt.credential) {
+            self.metrics
+                .refresh(&attempt.credential, attempt.result, attempt.took);
         }
     }
 
@@ -147,39 +191,36 @@ impl Recorder {
             self.lag.observe(lag, self.clock.now().elapsed);
             self.metrics.scheduler_lag(self.lag.value());
         }
-        for (operation, examined) in report.found.into_iter().enumerate() {
-            self.take_in(report.index, operation, examined);
+        // What a watch found that was ended meanwhile is of no interest.
+        if let Some(place) = self.places.get(&report.id).copied() {
+            for (operation, examined) in report.found.into_iter().enumerate() {
+                self.take_in(place, operation, examined);
+            }
         }
         report.waiting
     }
 
-    fn take_in(&mut self, index: usize, operation: usize, examined: Examined) {
+    fn take_in(&mut self, place: usize, operation: usize, examined: Examined) {
         let Examined {
             evidence,
             diagnosis,
             made,
         } = examined;
-        self.metrics.probe(index, diagnosis.finding);
+        self.metrics.probe(&diagnosis.target, diagnosis.finding);
         for (kind, determined) in made {
             self.metrics.experiment(kind, determined);
         }
         if let Some(exchange) = evidence.last_probe() {
             self.metrics.phases(&exchange.phases);
         }
-        let Some(target) = self.snapshot.targets.get_mut(index) else {
+        let Some(target) = self.snapshot.targets.get_mut(place) else {
             return;
         };
         if let Some(left) = evidence
             .last_probe()
             .and_then(|exchange| exchange.answer()?.rate_limit_remaining())
         {
-            let credential = self
-                .tokens
-                .iter()
-                .position(|t| t.credential().name == target.credential);
-            if let Some(slot) = credential.and_then(|position| self.remaining.get_mut(position)) {
-                *slot = Some(left);
-            }
+            self.remaining.insert(target.credential.clone(), left);
         }
         let target = Arc::make_mut(target);
         if let Some(check) = target.checks.get_mut(operation) {
@@ -197,12 +238,11 @@ impl Recorder {
         let now = self.clock.now();
         self.snapshot.sequence = self.snapshot.sequence.saturating_add(1);
         self.snapshot.at = now;
-        self.snapshot.credentials = self
-            .tokens
-            .iter()
-            .zip(&self.remaining)
-            .map(|(tokens, remaining)| Arc::new(credential(tokens, *remaining, now)))
-            .collect();
+        let credentials = self.tokens.iter().map(|tokens| {
+            let remaining = self.remaining.get(&tokens.credential().name).copied();
+            Arc::new(credential(tokens, remaining, now))
+        });
+        self.snapshot.credentials = credentials.collect();
         self.published.send_replace(Arc::new(self.snapshot.clone()));
     }
 }
@@ -272,7 +312,18 @@ fn tell_change(diagnosis: &Diagnosis, first: bool) {
     }
 }
 
-fn view(target: &Target, config: &Config, timelines: Vec<Arc<Timeline>>) -> TargetView {
+/// Takes over what is known of the same operations.
+fn inherit(view: &mut TargetView, known: &TargetView) {
+    for check in &mut view.checks {
+        let mut known = known.checks.iter();
+        if let Some(known) = known.find(|it| it.operation == check.operation) {
+            *check = known.clone();
+        }
+    }
+}
+
+/// How a target is shown before anything is known of it.
+pub(super) fn view(target: &Target, config: &Config, timelines: Vec<Arc<Timeline>>) -> TargetView {
     TargetView {
         name: target.name.clone(),
         api: target.api.as_str().trim_end_matches('/').to_owned(),

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::case::{Case, Latest, Next, Purpose};
+use super::recorder::Roster;
 use super::{Declined, Request};
 use crate::clock::Clock;
 use crate::diagnosis::{Depth, Diagnosis, diagnose};
@@ -23,8 +24,10 @@ const FRESH: Duration = Duration::from_secs(1);
 const SCRAPED: Duration = Duration::from_secs(5);
 
 /// One target and what its task works with.
+#[derive(Debug)]
 pub(super) struct Watch {
-    pub(super) index: usize,
+    /// Tells it from the others, and from one of the same target before.
+    pub(super) id: u64,
     pub(super) target: Target,
     pub(super) schedule: Schedule,
     /// Over how many targets the first round is spread.
@@ -32,7 +35,7 @@ pub(super) struct Watch {
     pub(super) tokens: Tokens,
     pub(super) prober: Prober,
     pub(super) clock: Clock,
-    pub(super) reports: mpsc::Sender<Report>,
+    pub(super) reports: mpsc::Sender<Message>,
     pub(super) requests: mpsc::Receiver<Request>,
     /// One per operation, in order.
     pub(super) cases: Vec<Case>,
@@ -40,11 +43,20 @@ pub(super) struct Watch {
     pub(super) surveys: bool,
 }
 
+/// What the recorder is told.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// A round of probes has ended.
+    Report(Report),
+    /// Something else is watched from now on; answered when it is shown.
+    Change(Roster, oneshot::Sender<()>),
+}
+
 /// What a round of probes of one target brought.
 #[derive(Debug)]
 pub(super) struct Report {
-    /// The target's place in the configuration.
-    pub(super) index: usize,
+    /// The watch that it comes from.
+    pub(super) id: u64,
     /// What was found, per operation, in order.
     pub(super) found: Vec<Examined>,
     /// How late the first call was, compared with its slot; none when somebody asked for it.
@@ -133,12 +145,12 @@ impl Watch {
                 }
             }
             let report = Report {
-                index: self.index,
+                id: self.id,
                 found,
                 lag,
                 waiting,
             };
-            if self.reports.send(report).await.is_err() {
+            if self.reports.send(Message::Report(report)).await.is_err() {
                 return;
             }
         }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use name::{InvalidName, Name};
@@ -21,7 +21,9 @@ pub use operation::{Mode, OPERATIONS, Operation, Permission, Scope, covers};
 pub use region::{REGIONS, Region, login_for};
 
 /// One integration's access to one Genesys org.
-#[derive(Clone, Debug)]
+///
+/// Two are equal when the same is watched in the same way, whatever their secrets' files hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Unique name, used in paths, labels and logs.
     pub name: Name,
@@ -69,7 +71,7 @@ impl Target {
 ///
 /// Targets with the same login URL, grant, client and secrets share one credential, because extra
 /// tokens can invalidate older ones.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// The name of the first target that uses it.
     pub name: Name,
@@ -91,7 +93,7 @@ impl Credential {
 }
 
 /// How tokens are obtained.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Grant {
     /// RFC 6749 section 4.4: the client acts as itself, with the roles granted to the client.
     ClientCredentials {
@@ -250,6 +252,17 @@ pub struct Secret {
     /// The file to read again when the secret may have been rotated.
     pub file: Option<PathBuf>,
 }
+
+/// Secrets of the same file are the same, because the file is read again when it changes; others
+/// are when their values are.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        let same_value = || self.value.expose_secret() == other.value.expose_secret();
+        self.file == other.file && (self.file.is_some() || same_value())
+    }
+}
+
+impl Eq for Secret {}
 
 impl Secret {
     /// A secret that came from a variable or a profile and cannot be read again.

@@ -277,10 +277,8 @@ impl Minter {
     async fn mint_in_turn(&mut self) -> (Moment, Result<(Exchange, Granted), Option<Exchange>>) {
         // The host's permit first: who waits for a slow host must not hold what others need.
         let permits = Arc::clone(&self.setup.permits);
-        let host = match permits.hosts.get(self.credential.login.authority()) {
-            Some(host) => Some(host.acquire().await),
-            None => None,
-        };
+        let host = permits.of_host(&self.credential);
+        let host = host.acquire().await;
         let process = permits.process.acquire().await;
         let began = self.setup.clock.now();
         self.last_attempt = Some(began);

@@ -15,8 +15,8 @@ mod secret;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -130,22 +130,27 @@ enum Command {
 #[derive(Debug)]
 pub struct Permits {
     process: Semaphore,
-    hosts: HashMap<String, Semaphore>,
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Permits {
     const PROCESS: usize = 16;
     const HOST: usize = 4;
 
-    /// Permits for these credentials.
-    pub fn new<'a>(credentials: impl IntoIterator<Item = &'a Credential>) -> Self {
-        let host = |credential: &Credential| credential.login.authority().to_owned();
+    /// Those of one login server.
+    fn of_host(&self, credential: &Credential) -> Arc<Semaphore> {
+        let host = credential.login.authority().to_owned();
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let permits = hosts.entry(host);
+        Arc::clone(permits.or_insert_with(|| Arc::new(Semaphore::new(Self::HOST))))
+    }
+}
+
+impl Default for Permits {
+    fn default() -> Self {
         Self {
             process: Semaphore::new(Self::PROCESS),
-            hosts: credentials
-                .into_iter()
-                .map(|credential| (host(credential), Semaphore::new(Self::HOST)))
-                .collect(),
+            hosts: Mutex::default(),
         }
     }
 }

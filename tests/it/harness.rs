@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use why403::app::{App, StopSignal};
+use why403::app::{App, Reloads, StopSignal};
 use why403::clock::Clock;
 use why403::config::{self, Config, Environment, Sources};
 use why403::diagnosis::{Diagnosis, Outcome};
@@ -58,6 +58,14 @@ pub(crate) fn config_for(base_url: &str, toml: &str) -> Config {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("why403.toml");
     std::fs::write(&path, toml).unwrap();
+    match config::load(&sources_for(base_url, path)) {
+        Ok(loaded) => loaded.config,
+        Err(problems) => panic!("{problems}"),
+    }
+}
+
+/// The same for a file that is there.
+pub(crate) fn sources_for(base_url: &str, file: PathBuf) -> Sources {
     let environment = [
         ("GENESYS_CLOUD_CLIENT_ID", DEMO_CLIENT_ID),
         ("GENESYS_CLOUD_CLIENT_SECRET", DEMO_CLIENT_SECRET),
@@ -65,14 +73,10 @@ pub(crate) fn config_for(base_url: &str, toml: &str) -> Config {
         ("SECRET", DEMO_CLIENT_SECRET),
         ("TOKEN", DEMO_USER_TOKEN),
     ];
-    let sources = Sources {
-        file: Some(path),
+    Sources {
+        file: Some(file),
         environment: Environment::from_pairs(environment),
         ..Sources::default()
-    };
-    match config::load(&sources) {
-        Ok(loaded) => loaded.config,
-        Err(problems) => panic!("{problems}"),
     }
 }
 
@@ -166,6 +170,19 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start(config: Config) -> Self {
+        Self::serve(config, None).await
+    }
+
+    /// Starts with what a file says, and goes on with what it says later; a message asks to read
+    /// it at once.
+    pub(crate) async fn following(sources: Sources) -> (Self, mpsc::Sender<()>) {
+        let config = config::load(&sources).unwrap().config;
+        let (ask, asked) = mpsc::channel(1);
+        let reloads = Reloads { sources, asked };
+        (Self::serve(config, Some(reloads)).await, ask)
+    }
+
+    async fn serve(config: Config, reloads: Option<Reloads>) -> Self {
         let clock = simulated_clock();
         let app = App::start(config, clock.clone(), Pace::Spread).unwrap();
         let monitor = app.monitor().clone();
@@ -173,7 +190,7 @@ impl Service {
         let address = listener.local_addr().unwrap();
         let (signals, received) = mpsc::channel(2);
         let mut running = JoinSet::new();
-        running.spawn(app.serve(listener, received));
+        running.spawn(app.serve(listener, received, reloads));
         Self {
             address,
             clock,
@@ -361,7 +378,7 @@ impl Mint {
             clock: clock.clone(),
             call_timeout: target.timeout,
             beside_pause: config.probe.examination_pause,
-            permits: Arc::new(Permits::new([&*target.credential])),
+            permits: Arc::new(Permits::default()),
             attempts: sender,
             random,
         };

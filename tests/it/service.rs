@@ -2,6 +2,7 @@
 
 mod health;
 mod probe;
+mod reload;
 mod requests;
 mod sharing;
 mod stop;

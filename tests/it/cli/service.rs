@@ -189,3 +189,43 @@ fn the_simulator_runs_until_it_is_stopped() {
         assert!(try_ask(address, "GET /", "").is_err());
     }
 }
+
+#[test]
+fn sighup_reads_the_configuration_again() {
+    let platform = Platform::start("healthy");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("why403.toml");
+    let write = |names: &[&str]| {
+        let targets = names
+            .iter()
+            .map(|it| format!("[[targets]]\nname = \"{it}\"\n"));
+        std::fs::write(&file, targets.collect::<String>()).unwrap();
+    };
+    write(&["a"]);
+    let address = free_address();
+    let mut command = serve(&platform, address);
+    command.env("WHY403_CONFIG", &file);
+    command.env("WHY403__SERVER__SHUTDOWN_DELAY", "0s");
+    let running = Running::listening(&mut command, address);
+    write(&["a", "b"]);
+    running.signal("HUP");
+    wait_for("the new target is there", || {
+        let reply = ask(address, "GET /sd", "");
+        reply.body.contains("\"b\"").then_some(())
+    });
+    std::fs::write(&file, "[[targets]]\nname = \"not a name\"\n").unwrap();
+    running.signal("HUP");
+    wait_for("the mistake is told", || {
+        let reply = ask(address, "GET /metrics", "");
+        reply
+            .body
+            .contains("why403_config_last_reload_successful 0")
+            .then_some(())
+    });
+    let reply = ask(address, "GET /health/b", "");
+    assert_ne!(reply.status, 404, "{reply:?}");
+    running.signal("TERM");
+    let said = has_ended_well(running);
+    assert!(said.contains("1 targets kept, 1 added"), "{said}");
+    assert!(said.contains("not a name"), "{said}");
+}

@@ -3,6 +3,8 @@
 //! A task that ends before it is told to is fatal: a monitor whose loop died and still answers
 //! 200 would be the worst failure of all.
 
+mod reload;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +16,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::http::{self, AppState};
 use crate::metrics::Metrics;
-use crate::monitor::{self, Beginning, Monitor, Pace};
+use crate::monitor::{self, Beginning, Ended, Monitor, Pace, Watcher};
 use crate::snapshot::Snapshot;
 use crate::store::{self, Recalled};
 use crate::target::Name;
-use crate::upstream::Upstream;
+
+pub use self::reload::Reloads;
 
 /// Longest wait for the first probes, where somebody waits for them; every call has a timeout of
 /// its own that is far shorter.
@@ -41,9 +44,9 @@ pub enum StopSignal {
 pub struct App {
     config: Config,
     clock: Clock,
-    monitor: Monitor,
+    watcher: Watcher,
     metrics: Arc<Metrics>,
-    tasks: JoinSet<&'static str>,
+    tasks: JoinSet<Ended>,
     stop: CancellationToken,
 }
 
@@ -67,17 +70,14 @@ impl App {
         credentials.dedup();
         let metrics =
             Arc::new(Metrics::new(&names, &credentials).context("cannot set up metrics")?);
-        let upstream = Upstream::new(&config.network, config.probe.connect_timeout, clock.clone())?;
         let mut tasks = JoinSet::new();
         let stop = CancellationToken::new();
         let beginning = beginning(&config, pace, &clock, &metrics, &mut tasks)?;
-        let monitor = monitor::start(
-            &config, beginning, &upstream, &clock, &metrics, &mut tasks, &stop,
-        );
+        let watcher = monitor::start(&config, beginning, &clock, &metrics, &mut tasks, &stop)?;
         Ok(Self {
             config,
             clock,
-            monitor,
+            watcher,
             metrics,
             tasks,
             stop,
@@ -87,7 +87,7 @@ impl App {
     /// The running watch.
     #[must_use]
     pub fn monitor(&self) -> &Monitor {
-        &self.monitor
+        self.watcher.monitor()
     }
 
     /// Waits until every target has been probed once, at most two minutes, then stops.
@@ -107,7 +107,7 @@ impl App {
         mut self,
         work: impl AsyncFnOnce(&Monitor, Arc<Snapshot>) -> T,
     ) -> Result<T> {
-        let mut snapshots = self.monitor.subscribe();
+        let mut snapshots = self.monitor().subscribe();
         let over = snapshots.wait_for(|snapshot| snapshot.first_round_is_over());
         tokio::select! {
             // Whether it came in time or not: the snapshot tells what is known.
@@ -115,7 +115,7 @@ impl App {
             Some(ended) = self.tasks.join_next() => early(ended)?,
         }
         let done = tokio::select! {
-            done = work(&self.monitor, self.monitor.snapshot()) => done,
+            done = work(self.watcher.monitor(), self.watcher.monitor().snapshot()) => done,
             Some(ended) = self.tasks.join_next() => {
                 early(ended)?;
                 bail!("a task ended early")
@@ -127,6 +127,7 @@ impl App {
     }
 
     /// Serves HTTP on `listener` until a signal arrives, then drains; a second signal ends at once.
+    /// Meanwhile the configuration is read again as `reloads` says.
     ///
     /// # Errors
     /// When a task ends early, which is a defect.
@@ -134,11 +135,12 @@ impl App {
         mut self,
         listener: TcpListener,
         mut signals: mpsc::Receiver<StopSignal>,
+        reloads: Option<Reloads>,
     ) -> Result<()> {
         let stopping = CancellationToken::new();
         let drain = CancellationToken::new();
         let state = AppState {
-            monitor: self.monitor.clone(),
+            monitor: self.monitor().clone(),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock.clone(),
             server: Arc::new(self.config.server.clone()),
@@ -149,10 +151,14 @@ impl App {
         let service = http::Service::new(state);
         let draining = drain.clone();
         server.spawn(async move { http::serve(listener, service, &limits, draining).await });
-        let signal = tokio::select! {
-            Some(signal) = signals.recv() => signal,
-            Some(ended) = self.tasks.join_next() => return early(ended),
-            Some(_) = server.join_next() => bail!("the HTTP server ended early"),
+        let mut read = self.reload_by(reloads);
+        let signal = loop {
+            tokio::select! {
+                Some(signal) = signals.recv() => break signal,
+                Some(ended) = self.tasks.join_next() => early(ended)?,
+                Some(_) = server.join_next() => bail!("the HTTP server ended early"),
+                Some(read) = read.recv() => self.reload(read).await,
+            }
         };
         stopping.cancel();
         let stop = self.stop.clone();
@@ -186,6 +192,59 @@ impl App {
     }
 }
 
+impl App {
+    /// Begins to read the configuration again; what is read arrives in the channel.
+    fn reload_by(&mut self, reloads: Option<Reloads>) -> mpsc::Receiver<reload::Read> {
+        let (sender, read) = mpsc::channel(1);
+        if let Some(reloads) = reloads {
+            let (clock, stop) = (self.clock.clone(), self.stop.clone());
+            let work = reload::run(reloads, clock, sender);
+            monitor::supervise(&mut self.tasks, "configuration", &stop, work);
+        }
+        read
+    }
+
+    /// Goes on with what was read, or as before where it is of no use.
+    async fn reload(&mut self, read: reload::Read) {
+        let used = match read {
+            Ok(loaded) => self.go_on_with(loaded).await,
+            Err(problems) => Err(problems.to_string()),
+        };
+        self.metrics.reloaded(used.is_ok());
+        if let Err(why) = used {
+            tracing::error!("the configuration as it is now is not used: {why}");
+        }
+    }
+
+    async fn go_on_with(&mut self, loaded: Loaded) -> Result<(), String> {
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        let config = loaded.config;
+        let counts = self.watcher.change(&config, &mut self.tasks).await;
+        let counts = counts.map_err(|error| error.to_string())?;
+        let fixed = [
+            ("server", config.server != self.config.server),
+            ("log", config.log != self.config.log),
+        ];
+        for (section, _) in fixed.iter().filter(|(_, is_changed)| *is_changed) {
+            tracing::warn!("[{section}] has changed; that takes effect at the next start");
+        }
+        tracing::info!(
+            kept = counts.kept,
+            added = counts.added,
+            changed = counts.changed,
+            removed = counts.removed,
+            "the configuration was read again: {} targets kept, {} added, {} changed, {} removed",
+            counts.kept,
+            counts.added,
+            counts.changed,
+            counts.removed
+        );
+        Ok(())
+    }
+}
+
 /// What the watch begins with: what is known of earlier runs, and a task that keeps what is new.
 ///
 /// Somebody who waits for one answer wants that of this moment; the file is the service's.
@@ -194,7 +253,7 @@ fn beginning(
     pace: Pace,
     clock: &Clock,
     metrics: &Arc<Metrics>,
-    tasks: &mut JoinSet<&'static str>,
+    tasks: &mut JoinSet<Ended>,
 ) -> Result<Beginning> {
     let directory = config.server.state_dir.as_ref();
     let Some(directory) = directory.filter(|_| pace == Pace::Spread) else {
@@ -208,7 +267,8 @@ fn beginning(
     let metrics = Arc::clone(metrics);
     tasks.spawn(async move {
         keeper.run(|written| metrics.state_write(written)).await;
-        "state"
+        // It goes on as long as anybody has something to keep.
+        Ended::Told
     });
     Ok(Beginning {
         pace,
@@ -217,9 +277,11 @@ fn beginning(
     })
 }
 
-fn early(ended: Result<&'static str, tokio::task::JoinError>) -> Result<()> {
+/// A task that ended although nobody told it to is a defect.
+fn early(ended: Result<Ended, tokio::task::JoinError>) -> Result<()> {
     match ended {
-        Ok(name) => bail!("the {name} task ended early"),
+        Ok(Ended::Told) => Ok(()),
+        Ok(Ended::Early(name)) => bail!("the {name} task ended early"),
         Err(error) => Err(error).context("a task panicked"),
     }
 }

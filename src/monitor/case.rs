@@ -10,6 +10,8 @@ use std::time::Duration;
 use crate::diagnosis::{Depth, Diagnosis, Impression, Outcome, first_impression};
 use crate::evidence::{Evidence, Experiment, ExperimentKind, Standing, TokenEvidence};
 
+/// An examination younger than this still explains an answer that somebody wants to see fresh.
+const YOUNG: Duration = Duration::from_secs(10);
 /// Longest time after which a lasting failure is examined again.
 const LONGEST_REVIEW: Duration = Duration::from_hours(1);
 
@@ -137,6 +139,7 @@ impl Case {
         if purpose == Purpose::Fresh {
             // A second look must not know less than the first one.
             return match known {
+                Some(known) if now.saturating_sub(known.at) < YOUNG => Next::Carry,
                 Some(_) if !works => Next::Review,
                 _ => Next::Examine(depth),
             };

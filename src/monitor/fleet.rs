@@ -5,7 +5,7 @@
 //! with nothing that runs yet.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::case::Case;
+use super::limits::Bucket;
 use super::recorder::{Roster, Wanted, view};
 use super::watch::{Message, Watch};
 use super::{Directory, Ended, Examinations, Pace, REQUESTS, supervise};
@@ -68,6 +69,8 @@ struct Minting {
     /// Longest time of a call that carries the token, and least time between two experiments.
     settings: (Duration, Duration),
     tokens: Tokens,
+    /// Limits the calls with its tokens that somebody asks for.
+    budget: Arc<Mutex<Bucket>>,
     stop: CancellationToken,
 }
 
@@ -203,6 +206,7 @@ impl Fleet {
                 credential,
                 settings,
                 tokens,
+                budget: Arc::new(Mutex::new(Bucket::of_calls())),
                 stop,
             });
         }
@@ -300,6 +304,7 @@ impl Fleet {
             schedule: Schedule::new(target.name.as_str(), target.interval, settings.0),
             fleet: self.base.pace.spread_over(config.targets.len()),
             tokens: minting.tokens,
+            budget: minting.budget,
             prober: change.client.prober.clone(),
             clock: self.base.clock.clone(),
             reports: self.base.reports.clone(),

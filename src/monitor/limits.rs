@@ -1,44 +1,77 @@
-//! How many forced examinations may be made: a token bucket, as a function of time.
+//! How much may be asked for: token buckets, as functions of time.
 
 use std::time::Duration;
-
-/// Forced examinations per second, over all targets.
-const PER_SECOND: f64 = 5.0;
-/// Forced examinations at once.
-const BURST: f64 = 10.0;
 
 /// A bucket that fills with time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bucket {
+    per_second: f64,
+    burst: f64,
     level: f64,
     filled_at: Duration,
 }
 
-impl Default for Bucket {
-    fn default() -> Self {
+impl Bucket {
+    /// Forced examinations, over all targets: ten at once, then five per second.
+    pub(super) fn of_examinations() -> Self {
+        Self::full(5.0, 10.0)
+    }
+
+    /// Calls to the platform that somebody asks for, per credential: thirty at once, then one per
+    /// second. The platform allows 300 per minute and token, and the integration needs them itself.
+    pub(super) fn of_calls() -> Self {
+        Self::full(1.0, 30.0)
+    }
+
+    fn full(per_second: f64, burst: f64) -> Self {
         Self {
-            level: BURST,
+            per_second,
+            burst,
+            level: burst,
             filled_at: Duration::ZERO,
         }
     }
-}
 
-impl Bucket {
-    /// Takes `count` examinations, or says how long to wait for them.
+    /// Takes `count`, or says how long to wait for them.
     ///
     /// More than the burst can never be there at once: then a full bucket is enough, and is
     /// emptied.
     pub(super) fn take(&mut self, count: usize, now: Duration) -> Result<(), Duration> {
-        let passed = now.saturating_sub(self.filled_at).as_secs_f64();
-        self.level = passed.mul_add(PER_SECOND, self.level).min(BURST);
-        self.filled_at = now;
-        let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX)).min(BURST);
-        if self.level < count {
-            return Err(Duration::from_secs_f64((count - self.level) / PER_SECOND));
-        }
+        let count = number(count).min(self.burst);
+        self.wait_for(count, now)?;
         self.level -= count;
         Ok(())
     }
+
+    /// Says how long to wait until there is one.
+    pub(super) fn wait_for_one(&mut self, now: Duration) -> Result<(), Duration> {
+        self.wait_for(1.0, now)
+    }
+
+    /// Takes what has been used, even if it is more than was there: it is waited for next time.
+    pub(super) fn charge(&mut self, count: usize, now: Duration) {
+        self.fill(now);
+        self.level -= number(count);
+    }
+
+    fn wait_for(&mut self, count: f64, now: Duration) -> Result<(), Duration> {
+        self.fill(now);
+        if self.level < count {
+            let missing = count - self.level;
+            return Err(Duration::from_secs_f64(missing / self.per_second));
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, now: Duration) {
+        let passed = now.saturating_sub(self.filled_at).as_secs_f64();
+        self.level = passed.mul_add(self.per_second, self.level).min(self.burst);
+        self.filled_at = now;
+    }
+}
+
+fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -47,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_burst_passes_and_then_five_per_second() {
-        let mut bucket = Bucket::default();
+        let mut bucket = Bucket::of_examinations();
         let now = Duration::from_secs(100);
         for _ in 0..10 {
             assert_eq!(bucket.take(1, now), Ok(()));
@@ -59,9 +92,21 @@ mod tests {
 
     #[test]
     fn a_fleet_larger_than_the_burst_empties_the_bucket() {
-        let mut bucket = Bucket::default();
+        let mut bucket = Bucket::of_examinations();
         let now = Duration::from_secs(100);
         assert_eq!(bucket.take(400, now), Ok(()));
         assert_eq!(bucket.take(400, now), Err(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn what_was_used_too_much_is_waited_for() {
+        let mut bucket = Bucket::of_calls();
+        let now = Duration::from_secs(100);
+        bucket.charge(28, now);
+        assert_eq!(bucket.wait_for_one(now), Ok(()));
+        bucket.charge(7, now);
+        // Five too many, and the one that is asked for.
+        assert_eq!(bucket.wait_for_one(now), Err(Duration::from_secs(6)));
+        assert_eq!(bucket.wait_for_one(now + Duration::from_secs(6)), Ok(()));
     }
 }

@@ -209,7 +209,7 @@ pub fn start(
     let monitor = Monitor {
         snapshots,
         directory: published,
-        forced: Arc::default(),
+        forced: Arc::new(Mutex::new(Bucket::of_examinations())),
         clock: clock.clone(),
     };
     Ok(Watcher {
@@ -296,7 +296,7 @@ impl Monitor {
                 tokens: HashMap::new(),
             }))
             .1,
-            forced: Arc::default(),
+            forced: Arc::new(Mutex::new(Bucket::of_examinations())),
             clock,
         }
     }

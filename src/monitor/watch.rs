@@ -1,11 +1,13 @@
 //! The task of one target: probes on schedule, and at once when asked.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::case::{Case, Latest, Next, Purpose};
+use super::limits::Bucket;
 use super::recorder::Roster;
 use super::{Declined, Request};
 use crate::clock::Clock;
@@ -33,6 +35,8 @@ pub(super) struct Watch {
     /// Over how many targets the first round is spread.
     pub(super) fleet: usize,
     pub(super) tokens: Tokens,
+    /// Limits the calls that somebody asks for, together with others of the same credential.
+    pub(super) budget: Arc<Mutex<Bucket>>,
     pub(super) prober: Prober,
     pub(super) clock: Clock,
     pub(super) reports: mpsc::Sender<Message>,
@@ -76,6 +80,17 @@ pub(super) struct Examined {
 }
 
 impl Examined {
+    /// How many calls to the API were made just now.
+    fn calls(&self) -> usize {
+        let is_call = |exchange: &&Exchange| exchange.step != Step::Token;
+        let made = |kind| self.made.iter().any(|(made, _)| *made == kind);
+        let experiments = self.evidence.experiments.iter();
+        let experiments = experiments.filter(|one| made(one.kind));
+        let experiments = experiments.flat_map(|one| &one.exchanges);
+        let all = self.evidence.exchanges.iter().chain(experiments);
+        all.filter(is_call).count()
+    }
+
     /// How long the platform asked to be left alone, by any call that was made just now.
     fn wait_asked(&self) -> Option<Duration> {
         let made = (!self.made.is_empty()).then_some(&self.evidence.experiments);
@@ -116,10 +131,14 @@ impl Watch {
             let purpose = purpose(&waiting);
             let found = if last.answers(purpose, now) {
                 Vec::new()
+            } else if let Err(wait) = self.allowed(purpose, now) {
+                decline(waiting, wait);
+                continue;
             } else {
                 self.round(purpose, &mut seen, &mut latest).await
             };
             let end = self.clock.now().elapsed;
+            self.charge(purpose, &found, end);
             let lag = waiting.is_empty().then(|| lag(&found, due)).flatten();
             if !found.is_empty() {
                 // A regular probe may have left unexamined what somebody asks about.
@@ -153,6 +172,22 @@ impl Watch {
             if self.reports.send(Message::Report(report)).await.is_err() {
                 return;
             }
+        }
+    }
+
+    /// Whether a round may begin now: regular ones always may.
+    fn allowed(&self, purpose: Purpose, now: Duration) -> Result<(), Duration> {
+        if purpose == Purpose::Regular {
+            return Ok(());
+        }
+        locked(&self.budget).wait_for_one(now)
+    }
+
+    /// What a round that somebody asked for has cost.
+    fn charge(&self, purpose: Purpose, found: &[Examined], now: Duration) {
+        if purpose != Purpose::Regular {
+            let calls = found.iter().map(Examined::calls).sum();
+            locked(&self.budget).charge(calls, now);
         }
     }
 
@@ -242,6 +277,10 @@ impl Ends {
             Purpose::Regular | Purpose::Verify => false,
         }
     }
+}
+
+fn locked(budget: &Mutex<Bucket>) -> MutexGuard<'_, Bucket> {
+    budget.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The most that somebody wants.

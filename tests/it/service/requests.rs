@@ -55,9 +55,47 @@ async fn fresh_examinations_are_limited_in_the_long_run() {
         assert!([200, 429].contains(&status), "{status}");
         pass(Duration::from_millis(100)).await;
     }
-    // A result younger than a second answers: at most one probe a second and target.
+    // Thirty calls at once, then one per second: the integration needs the rest of what the
+    // platform allows.
     let probes = platform.probes() - before;
-    assert!((55..=61).contains(&probes), "{probes}");
+    assert!((30..=61).contains(&probes), "{probes}");
+}
+
+/// Whatever is asked for, as often as one likes, costs the platform the same.
+#[tokio::test(start_paused = true)]
+async fn no_load_from_outside_costs_more_than_the_budget() {
+    let platform = Platform::start().await;
+    let names = ["a", "b", "c", "d", "e"];
+    let targets = names.map(|name| format!("[[targets]]\nname = \"{name}\"\n"));
+    let toml = format!("[probe]\ninterval = \"24h\"\n{}", targets.concat());
+    let service = platform.watched(&toml).await;
+    service.first_round().await;
+    platform.simulator.set_scenario("role-removed").unwrap();
+    pass(seconds(60)).await;
+    let calls = || {
+        let requests = platform.simulator.requests();
+        requests
+            .iter()
+            .filter(|it| it.route != Route::Token)
+            .count()
+    };
+    let before = calls();
+    for round in 0..1_200 {
+        let name = names[round % names.len()];
+        for path in ["/diagnose?fresh=1", "/probe?target=", "/diagnose/"] {
+            let path = match path {
+                "/probe?target=" => format!("/probe?target={name}"),
+                "/diagnose/" => format!("/diagnose/{name}?fresh=1"),
+                all => all.to_owned(),
+            };
+            let status = service.get(&path).await.status;
+            assert!([200, 429].contains(&status), "{path}: {status}");
+        }
+        pass(Duration::from_millis(100)).await;
+    }
+    let asked = calls() - before;
+    // Two minutes: thirty at once, one per second, and what the last rounds began.
+    assert!((60..=30 + 120 + 5 * 7).contains(&asked), "{asked}");
 }
 
 #[tokio::test(start_paused = true)]

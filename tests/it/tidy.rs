@@ -13,6 +13,7 @@ mod docs;
 mod files;
 mod mentions;
 mod prose;
+mod reliability;
 mod rust;
 
 use std::fmt;

@@ -12,6 +12,14 @@ pub(super) fn refused() -> Evidence {
     evidence(machine(), 403, API, &body, 3_600)
 }
 
+/// What a token of somebody unknown is answered.
+pub(super) fn user(status: u16, body: &str) -> Evidence {
+    let token = Grant::AccessToken {
+        token: Secret::fixed("token"),
+    };
+    evidence(token, status, API, body, 60)
+}
+
 pub(super) fn named(id: &str, name: &str) -> Named {
     Named {
         id: id.to_owned(),

@@ -117,13 +117,6 @@ fn a_guest_is_granted_access_by_the_org_that_is_visited() {
     );
 }
 
-fn user(status: u16, body: &str) -> Evidence {
-    let token = Grant::AccessToken {
-        token: Secret::fixed("token"),
-    };
-    evidence(token, status, API, body, 60)
-}
-
 #[test]
 fn a_scope_is_missing_when_the_token_does_not_carry_it() {
     let asks = || user(403, &api("insufficient_scope", ""));

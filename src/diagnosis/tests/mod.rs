@@ -1,3 +1,4 @@
+mod borders;
 mod build;
 mod experiments;
 mod loss;

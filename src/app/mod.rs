@@ -121,8 +121,7 @@ impl App {
                 bail!("a task ended early")
             }
         };
-        self.stop.cancel();
-        while self.tasks.join_next().await.is_some() {}
+        self.end().await;
         Ok(done)
     }
 
@@ -161,7 +160,6 @@ impl App {
             }
         };
         stopping.cancel();
-        let stop = self.stop.clone();
         let delay = match signal {
             StopSignal::Terminate => self.config.server.shutdown_delay,
             StopSignal::Interrupt => Duration::ZERO,
@@ -181,8 +179,7 @@ impl App {
                     "{cut} connections were cut at the drain deadline"
                 );
             }
-            stop.cancel();
-            while self.tasks.join_next().await.is_some() {}
+            self.end().await;
         };
         tokio::select! {
             () = orderly => tracing::info!("stopped"),
@@ -193,6 +190,20 @@ impl App {
 }
 
 impl App {
+    /// Ends every task.
+    async fn end(self) {
+        let Self {
+            watcher,
+            mut tasks,
+            stop,
+            ..
+        } = self;
+        stop.cancel();
+        // What is kept on disk is written until nobody has anything to keep any more.
+        drop(watcher);
+        while tasks.join_next().await.is_some() {}
+    }
+
     /// Begins to read the configuration again; what is read arrives in the channel.
     fn reload_by(&mut self, reloads: Option<Reloads>) -> mpsc::Receiver<reload::Read> {
         let (sender, read) = mpsc::channel(1);

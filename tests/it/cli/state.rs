@@ -111,7 +111,9 @@ fn the_directory_is_made_for_its_owner_only() {
     let outer = tempfile::tempdir().unwrap();
     let directory = outer.path().join("a/b");
     let platform = Platform::start("healthy");
-    let (running, _) = start(&platform, &directory);
+    let (running, address) = start(&platform, &directory);
+    // It listens before it looks at the disk.
+    wait_until_probed(address, "");
     assert_eq!(
         fs::metadata(&directory).unwrap().permissions().mode() & 0o777,
         0o700

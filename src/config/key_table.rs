@@ -246,6 +246,14 @@ pub(super) static KEYS: &[Key] = &[
     ),
     key(
         "network",
+        "deny_private_addresses",
+        Kind::Flag,
+        Preset::Flag(false),
+        "Never connect to an address of a private network or of this machine, whatever a name\n\
+         resolves to. Behind a proxy the proxy resolves names, and this is its affair.",
+    ),
+    key(
+        "network",
         "proxy",
         Kind::Proxy,
         Preset::Text(""),

@@ -146,6 +146,8 @@ impl Default for HealthPolicy {
 pub struct Network {
     /// Whether plain http is accepted for other machines.
     pub allow_http: bool,
+    /// Whether addresses of private networks, and of this machine, are never connected to.
+    pub deny_private_addresses: bool,
     /// The proxy to use, if any.
     pub proxy: Option<Proxy>,
     /// The certificate authorities to trust.

@@ -4,6 +4,7 @@
 //! Everything here is plain, validated data. Nothing in this module reads files, environment or
 //! clocks; `config` builds these values and no later module checks them again.
 
+mod address;
 mod name;
 mod operation;
 mod region;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use address::is_private;
 pub use name::{InvalidName, Name};
 pub use operation::{Mode, OPERATIONS, Operation, Permission, Scope, covers};
 pub use region::{REGIONS, Region, login_for};

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::net::NetError;
+use thiserror::Error;
 
 use super::timeline::{Mark, Timeline};
+use crate::target::is_private;
 
 /// Resolves names by the system's configuration (`resolv.conf`, `hosts`).
 ///
@@ -15,20 +17,49 @@ use super::timeline::{Mark, Timeline};
 #[derive(Clone, Default)]
 pub(super) struct Resolver {
     system: Arc<Mutex<Option<TokioResolver>>>,
+    deny_private: bool,
+}
+
+/// Why a name has no address to connect to.
+#[derive(Debug, Error)]
+pub(super) enum LookupError {
+    /// It cannot be resolved.
+    #[error(transparent)]
+    Unresolved(#[from] NetError),
+    /// It leads where nothing may be called.
+    #[error("{0} is an address of a private network, which network.deny_private_addresses refuses")]
+    Private(IpAddr),
 }
 
 impl Resolver {
+    /// One that leaves out addresses of private networks, if `deny_private`.
+    pub(super) fn new(deny_private: bool) -> Self {
+        Self {
+            system: Arc::default(),
+            deny_private,
+        }
+    }
+
     /// All addresses of `name`; the port is left 0 for the connector to fill in.
-    pub(super) async fn lookup(self, name: String) -> Result<Vec<SocketAddr>, NetError> {
+    ///
+    /// What is checked here is what is connected to: a name that changes its address afterwards
+    /// gains nothing.
+    pub(super) async fn lookup(self, name: String) -> Result<Vec<SocketAddr>, LookupError> {
         Timeline::mark(Mark::DnsBegan);
         let found = self.system()?.lookup_ip(name).await;
         if found.is_err() {
             *self.lock() = None;
         }
-        let addresses = found?;
+        let found = found?;
+        let (denied, addresses): (Vec<IpAddr>, Vec<IpAddr>) = found
+            .iter()
+            .partition(|it| self.deny_private && is_private(*it));
+        if let ([], Some(denied)) = (addresses.as_slice(), denied.first()) {
+            return Err(LookupError::Private(*denied));
+        }
         Timeline::mark(Mark::DnsEnded);
         let with_port = |address: IpAddr| SocketAddr::new(address, 0);
-        Ok(addresses.iter().map(with_port).collect())
+        Ok(addresses.into_iter().map(with_port).collect())
     }
 
     fn system(&self) -> Result<TokioResolver, NetError> {

@@ -146,7 +146,7 @@ impl Upstream {
         connect_timeout: Duration,
         clock: Clock,
     ) -> Result<Self, SetupError> {
-        let resolver = dns::Resolver::default();
+        let resolver = dns::Resolver::new(network.deny_private_addresses);
         let mut builder = Client::builder()
             .tls_backend_preconfigured(tls::client_config(&network.tls_roots)?)
             .user_agent(concat!("why403/", env!("CARGO_PKG_VERSION")))

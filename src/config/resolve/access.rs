@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::chain::{Chain, Used};
-use super::url::{Role, base_url, is_clear_text};
+use super::url::{Reach, Role, base_url, is_clear_text};
 use crate::config::layer::Setting;
 use crate::config::problem::{Complaint, Place, Problems};
 use crate::target::{Region, login_for};
@@ -14,7 +14,7 @@ use crate::target::{Region, login_for};
 /// there upwards, because it belongs to the API it was written beside.
 pub(super) fn servers(
     chain: &Chain<'_>,
-    allow_http: bool,
+    reach: Reach,
     used: &Used,
     problems: &mut Problems,
 ) -> Option<(Url, Url)> {
@@ -30,14 +30,14 @@ pub(super) fn servers(
     let api = api(
         region.map(|(_, setting)| setting),
         base.map(|(_, setting)| setting),
-        allow_http,
+        reach,
         problems,
     );
     let login = chain.first("login_url").filter(|(found, _)| *found <= at);
     let login = match login {
         Some((_, setting)) => {
             used.mark(&setting.place);
-            server(setting, Role::Login, allow_http, problems)
+            server(setting, Role::Login, reach, problems)
         }
         None => api.as_ref().map(login_for),
     };
@@ -47,7 +47,7 @@ pub(super) fn servers(
 fn api(
     region: Option<&Setting>,
     base: Option<&Setting>,
-    allow_http: bool,
+    reach: Reach,
     problems: &mut Problems,
 ) -> Option<Url> {
     let from_region = match region {
@@ -58,7 +58,7 @@ fn api(
         None => None,
     };
     let from_base = match base {
-        Some(setting) => Some((setting, server(setting, Role::Api, allow_http, problems)?)),
+        Some(setting) => Some((setting, server(setting, Role::Api, reach, problems)?)),
         None => None,
     };
     match (from_region, from_base) {
@@ -71,8 +71,8 @@ fn api(
     }
 }
 
-fn server(setting: &Setting, role: Role, allow_http: bool, problems: &mut Problems) -> Option<Url> {
-    let url = base_url(setting.text()?, role, allow_http);
+fn server(setting: &Setting, role: Role, reach: Reach, problems: &mut Problems) -> Option<Url> {
+    let url = base_url(setting.text()?, role, reach);
     let url = problems.check(&setting.place, url)?;
     if is_clear_text(&url) {
         warn_of_clear_text(&setting.place, problems);

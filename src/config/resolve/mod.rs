@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use self::files::Files;
+use self::url::Reach;
 use super::environment::Environment;
 use super::layer::{self, Layer, Scope, Setting};
 use super::problem::{Complaint, Place, Problems};
@@ -72,7 +73,10 @@ pub(super) fn resolve(input: &Input<'_>, problems: &mut Problems) -> Option<Conf
             input,
             profiles: &profiles,
             probe: &merged.probe,
-            allow_http: network.allow_http,
+            reach: Reach {
+                allow_http: network.allow_http,
+                deny_private: network.deny_private_addresses,
+            },
             files,
             problems,
             found: targets::Found::default(),

@@ -13,6 +13,7 @@ use crate::config::settings::{Network, Proxy, TlsRoots};
 #[derive(Deserialize)]
 pub(super) struct Raw {
     allow_http: bool,
+    deny_private_addresses: bool,
     proxy: String,
     tls_roots: String,
 }
@@ -28,6 +29,7 @@ pub(super) fn resolve(
 ) -> Network {
     Network {
         allow_http: raw.allow_http,
+        deny_private_addresses: raw.deny_private_addresses,
         proxy: proxy(input, &raw.proxy, problems),
         tls_roots: roots(input, raw.tls_roots, files, problems),
     }

@@ -15,6 +15,7 @@ use super::access;
 use super::chain::{Chain, Used};
 use super::credential::Finder;
 use super::files::Files;
+use super::url::Reach;
 use crate::config::duration;
 use crate::config::layer::{Scope, Setting};
 use crate::config::problem::{Complaint, Place, Problems};
@@ -37,7 +38,7 @@ pub(super) struct Resolver<'a> {
     pub(super) input: &'a Input<'a>,
     pub(super) profiles: &'a Profiles,
     pub(super) probe: &'a Probe,
-    pub(super) allow_http: bool,
+    pub(super) reach: Reach,
     pub(super) files: Files<'a>,
     pub(super) problems: &'a mut Problems,
     pub(super) found: Found,
@@ -109,7 +110,7 @@ impl<'a> Resolver<'a> {
         let mut chain = Chain::new(own, shared);
         let name = self.name(own);
         let is_complete = self.add_profile(&mut chain);
-        let servers = access::servers(&chain, self.allow_http, &self.found.used, self.problems);
+        let servers = access::servers(&chain, self.reach, &self.found.used, self.problems);
         // Without the profile that was asked for, everything would seem to be missing.
         let grant = is_complete.then(|| self.grant(&chain, own)).flatten();
         let operations = operations(&chain, &self.found.used);

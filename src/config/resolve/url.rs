@@ -1,9 +1,11 @@
 //! Base URLs of servers.
 
+use std::net::IpAddr;
+
 use url::{Host, Url};
 
 use crate::config::problem::{Complaint, quoted};
-use crate::target::Region;
+use crate::target::{Region, is_private};
 
 /// Which server a URL is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +24,17 @@ impl Role {
     }
 }
 
+/// Which servers may be called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// In clear text, too.
+    pub(super) allow_http: bool,
+    /// Not in private networks.
+    pub(super) deny_private: bool,
+}
+
 /// Checks the base URL of a server; the result does not end in `/` unless it has no path.
-pub(super) fn base_url(text: &str, role: Role, allow_http: bool) -> Result<Url, Complaint> {
+pub(super) fn base_url(text: &str, role: Role, reach: Reach) -> Result<Url, Complaint> {
     let example = format!("write it like \"https://{}mypurecloud.com\"", role.prefix());
     let complain = |what: &str, fix: &str| {
         let what = format!("{} {what}", shown(text));
@@ -43,9 +54,18 @@ pub(super) fn base_url(text: &str, role: Role, allow_http: bool) -> Result<Url, 
     let Some(host) = url.host() else {
         return complain("has no host", &example);
     };
+    let literal = match host {
+        Host::Ipv4(address) => Some(IpAddr::V4(address)),
+        Host::Ipv6(address) => Some(IpAddr::V6(address)),
+        Host::Domain(_) => None,
+    };
+    if reach.deny_private && literal.is_some_and(is_private) {
+        let fix = "name a server on the internet, or set network.deny_private_addresses = false";
+        return complain("leads into a private network", fix);
+    }
     match url.scheme() {
         "https" => {}
-        "http" if allow_http || is_loopback(&host) => {}
+        "http" if reach.allow_http || is_loopback(&host) => {}
         "http" => {
             let fix = "write https://, or set network.allow_http = true if you accept that \
                        secrets travel in clear text";
@@ -116,6 +136,33 @@ fn shown(text: &str) -> String {
 mod tests {
     use super::*;
 
+    const CLEAR: Reach = Reach {
+        allow_http: true,
+        deny_private: false,
+    };
+
+    #[test]
+    fn addresses_of_private_networks_are_refused_on_request() {
+        let guarded = Reach {
+            allow_http: true,
+            deny_private: true,
+        };
+        for text in [
+            "https://10.0.0.1",
+            "https://169.254.169.254/latest",
+            "http://127.0.0.1:8080",
+            "https://[::ffff:10.0.0.1]",
+            "https://0x7f.1",
+        ] {
+            assert!(base_url(text, Role::Api, CLEAR).is_ok(), "{text}");
+            let complaint = base_url(text, Role::Api, guarded).unwrap_err();
+            let said = format!("{complaint:?}");
+            assert!(said.contains("private network"), "{said}");
+        }
+        assert!(base_url("https://1.1.1.1", Role::Api, guarded).is_ok());
+        assert!(base_url("https://gw.example", Role::Api, guarded).is_ok());
+    }
+
     #[test]
     fn base_urls_are_accepted_and_lose_their_last_slash() {
         for (text, url) in [
@@ -140,9 +187,14 @@ mod tests {
             ("http://[::1]:1", "http://[::1]:1/"),
             ("http://localhost:1", "http://localhost:1/"),
         ] {
-            assert_eq!(base_url(text, Role::Api, false).unwrap().as_str(), url);
+            assert_eq!(
+                base_url(text, Role::Api, Reach::default())
+                    .unwrap()
+                    .as_str(),
+                url
+            );
         }
-        assert!(base_url("http://gw.example", Role::Api, true).is_ok());
+        assert!(base_url("http://gw.example", Role::Api, CLEAR).is_ok());
     }
 
     #[test]
@@ -177,11 +229,11 @@ mod tests {
             ("https://mypurecloud.de", "is not the server for this"),
             ("https://api.mypurecloud.de/api/v2", "goes on with /api/v2"),
         ] {
-            let complaint = base_url(text, Role::Api, false).unwrap_err();
+            let complaint = base_url(text, Role::Api, Reach::default()).unwrap_err();
             assert!(complaint.what.contains(what), "{text}: {complaint:?}");
             assert!(!complaint.what.contains("CANARY"), "{complaint:?}");
         }
-        let login = |text| base_url(text, Role::Login, false);
+        let login = |text| base_url(text, Role::Login, Reach::default());
         assert!(login("https://login.mypurecloud.de").is_ok());
         assert!(login("https://gw.example/login").is_ok());
         let complaint = login("https://api.mypurecloud.de").unwrap_err();

@@ -45,6 +45,7 @@ fn the_genesys_variables_alone_are_enough() {
         config.network,
         Network {
             allow_http: false,
+            deny_private_addresses: false,
             proxy: None,
             tls_roots: TlsRoots::Bundled,
         }

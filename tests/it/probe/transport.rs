@@ -252,3 +252,22 @@ impl TlsServer {
         format!("https://{}", self.address)
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_leads_into_a_private_network_is_not_followed_on_request() {
+    let platform = Platform::start().await;
+    let url = platform.url().replace("127.0.0.1", "localhost");
+    let service = Service::start(config_for(&url, "")).await;
+    assert_eq!(service.first_outcome().await, Outcome::Ok);
+    let calls = platform.simulator.requests().len();
+    let guarded = "[network]\ndeny_private_addresses = true\n";
+    let service = Service::start(config_for(&url, guarded)).await;
+    let snapshot = service.first_round().await;
+    assert_eq!(outcome(&snapshot), Outcome::TokenEndpointDown);
+    let said = diagnosis(&snapshot).evidence[0].says.clone();
+    assert!(
+        said.contains("1 is an address of a private network"),
+        "{said}"
+    );
+    assert_eq!(platform.simulator.requests().len(), calls);
+}

@@ -7,7 +7,7 @@ use super::args::{Diagnose, Format, Global};
 use super::output::{Progress, complain, deliver, wants_color};
 use super::replay;
 use super::watch::Watching;
-use super::{MISUSED, Misuse, REFUSED, UNKNOWN, Workers, block_on, load, sources};
+use super::{MISUSED, Misuse, REFUSED, UNKNOWN, Workers, block_on, load, log, sources};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Environment, LogLevel, Sources};
@@ -16,7 +16,6 @@ use crate::http::{text, wire, wire::Report};
 use crate::monitor::verify::LONGEST;
 use crate::monitor::{Monitor, Pace};
 use crate::snapshot::Snapshot;
-use crate::telemetry;
 
 /// Asks once.
 pub(super) fn run(global: &Global, options: &Diagnose, environment: Environment) -> ExitCode {
@@ -33,7 +32,9 @@ pub(super) fn run(global: &Global, options: &Diagnose, environment: Environment)
     }
     // The answer is the message; only what is asked for by RUST_LOG is logged beside it.
     config.log.level = LogLevel::Error;
-    telemetry::init(config.log, directives.as_deref());
+    if let Err(status) = log(config.log, directives.as_deref()) {
+        return status;
+    }
     // One result has to settle the verdict: there is no second one to wait for.
     (config.probe.fall, config.probe.rise) = (1, 1);
     let format = options.format;

@@ -20,8 +20,9 @@ use clap::{CommandFactory, Parser};
 
 use self::args::{Arguments, Command};
 use self::output::{complain, deliver};
-use crate::config::{self, Environment, Loaded, Sources};
+use crate::config::{self, Environment, Loaded, Log, Sources};
 use crate::target::Target;
+use crate::telemetry;
 
 /// Access is refused or misconfigured upstream.
 const REFUSED: u8 = 1;
@@ -118,6 +119,14 @@ fn check_config(sources: &Sources) -> ExitCode {
     deliver(&text, ExitCode::SUCCESS)
 }
 
+/// Starts logging.
+fn log(log: Log, directives: Option<&str>) -> Result<(), ExitCode> {
+    telemetry::init(log, directives).map_err(|error| {
+        complain(&format!("error: cannot log: {error}"));
+        ExitCode::from(BROKEN)
+    })
+}
+
 /// Runs `work` on a runtime; what fails is told, with its causes.
 fn block_on(workers: Workers, work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
     let mut builder = match workers {
@@ -131,7 +140,10 @@ fn block_on(workers: Workers, work: impl Future<Output = anyhow::Result<ExitCode
             return ExitCode::from(BROKEN);
         }
     };
-    let status = runtime.block_on(work).unwrap_or_else(|error| {
+    let done = runtime.block_on(work);
+    // What went wrong stands below what led to it.
+    telemetry::flush();
+    let status = done.unwrap_or_else(|error| {
         complain(&format!("error: {error:#}"));
         ExitCode::from(if error.is::<Misuse>() {
             MISUSED

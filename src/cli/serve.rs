@@ -7,13 +7,12 @@ use tokio::task::JoinSet;
 
 use super::args::{Demo, Global, Serve};
 use super::output::say;
-use super::{Misuse, Workers, block_on, load, signals, sources};
+use super::{Misuse, Workers, block_on, load, log, signals, sources};
 use crate::app::{self, App, Reloads};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Sources};
 use crate::demo;
 use crate::monitor::Pace;
-use crate::telemetry;
 
 /// Watches until a signal arrives.
 pub(super) fn serve(global: &Global, options: &Serve, environment: Environment) -> ExitCode {
@@ -28,7 +27,9 @@ pub(super) fn serve(global: &Global, options: &Serve, environment: Environment) 
         Ok(loaded) => loaded,
         Err(status) => return status,
     };
-    telemetry::init(loaded.config.log, directives.as_deref());
+    if let Err(status) = log(loaded.config.log, directives.as_deref()) {
+        return status;
+    }
     block_on(Workers::PerCore, run(loaded.config, sources))
 }
 

@@ -229,3 +229,38 @@ fn sighup_reads_the_configuration_again() {
     assert!(said.contains("1 targets kept, 1 added"), "{said}");
     assert!(said.contains("not a name"), "{said}");
 }
+
+/// A collector of logs may stop reading; the service goes on, and ends when it is told to.
+#[test]
+fn a_log_that_nobody_reads_holds_up_nothing() {
+    let platform = Platform::start("healthy");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("why403.toml");
+    std::fs::write(&file, "[[targets]]\nname = \"a\"\n").unwrap();
+    let address = free_address();
+    let mut command = serve(&platform, address);
+    command.env("WHY403_CONFIG", &file);
+    command.env("WHY403__SERVER__SHUTDOWN_DELAY", "0s");
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    wait_for("the service listens", || {
+        try_ask(address, "GET /livez", "").ok()
+    });
+    let signal = |name: &str| {
+        let line = format!("kill -{name} {}", child.id());
+        Command::new("sh").args(["-c", &line]).status().unwrap();
+    };
+    // Everything that is wrong is said, which is far more than a pipe holds.
+    let wrong = (0..3_000).map(|n| format!("[[targets]]\nname = \"no name {n}\"\n"));
+    std::fs::write(&file, wrong.collect::<String>()).unwrap();
+    signal("HUP");
+    wait_for("the mistakes are told", || {
+        let reply = ask(address, "GET /metrics", "");
+        let told = "why403_config_last_reload_successful 0";
+        reply.body.contains(told).then_some(())
+    });
+    assert_eq!(ask(address, "GET /livez", "").status, 200);
+    signal("TERM");
+    let status = wait_for("the process ends", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+}

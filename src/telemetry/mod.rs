@@ -3,7 +3,10 @@
 //! One line per change of state, not per probe. Upstream text in a line is cut and printable.
 //! Libraries log from `warn` on only, whatever the level, unless `RUST_LOG` says otherwise.
 
-use std::io::IsTerminal;
+mod writer;
+
+use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
@@ -11,15 +14,28 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use self::writer::Lines;
 use crate::config::{Log, LogFormat, LogLevel};
+
+/// The lines of this process.
+static LINES: OnceLock<Lines> = OnceLock::new();
 
 /// Starts logging; a second call changes nothing.
 ///
 /// `directives` is the value of `RUST_LOG`: `target=level` pairs, which add to the level.
-pub fn init(log: Log, directives: Option<&str>) {
+///
+/// # Errors
+/// When there is no thread to write the lines.
+pub fn init(log: Log, directives: Option<&str>) -> io::Result<()> {
     let filter = filter(log.level, directives);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let terminal = std::io::stderr().is_terminal();
+    let writer = if let Some(lines) = LINES.get() {
+        lines.clone()
+    } else {
+        let lines = Lines::to(io::stderr())?;
+        LINES.get_or_init(|| lines).clone()
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let terminal = io::stderr().is_terminal();
     let text = match log.format {
         LogFormat::Text => true,
         LogFormat::Json => false,
@@ -40,6 +56,14 @@ pub fn init(log: Log, directives: Option<&str>) {
     let registry = tracing_subscriber::registry().with(lines.with_filter(filter));
     // Only a test that runs several services in one process starts logging twice.
     registry.try_init().unwrap_or_default();
+    Ok(())
+}
+
+/// Waits for a moment until what was logged is written: for the end of the process.
+pub fn flush() {
+    if let Some(lines) = LINES.get() {
+        lines.flush();
+    }
 }
 
 fn filter(level: LogLevel, directives: Option<&str>) -> Targets {

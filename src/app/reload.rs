@@ -34,21 +34,32 @@ pub(super) type Read = Result<Loaded, Problems>;
 /// Reads until whoever wants to know is gone.
 pub(super) async fn run(mut reloads: Reloads, clock: Clock, read: mpsc::Sender<Read>) {
     let mut known = content(&reloads.sources).await;
+    // What was wrong the last time: the reason may lie in another file, which is mended later.
+    let mut wrong: Option<String> = None;
     loop {
         let due = clock.now().elapsed.saturating_add(LOOK);
         let is_asked = tokio::select! {
             Some(()) = reloads.asked.recv() => true,
             () = clock.sleep_until(due) => false,
         };
-        if !is_asked && content(&reloads.sources).await == known {
+        let is_same = !is_asked && content(&reloads.sources).await == known;
+        if is_same && wrong.is_none() {
             continue;
         }
-        known = settled(&reloads.sources, &clock).await;
+        if !is_same {
+            known = settled(&reloads.sources, &clock).await;
+        }
         while reloads.asked.try_recv().is_ok() {}
         let sources = reloads.sources.clone();
         let Ok(loaded) = spawn_blocking(move || config::load(&sources)).await else {
             continue;
         };
+        let now_wrong = loaded.as_ref().err().map(ToString::to_string);
+        let is_told = is_same && now_wrong == wrong;
+        wrong = now_wrong;
+        if is_told {
+            continue;
+        }
         if read.send(loaded).await.is_err() {
             return;
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tokio::sync::mpsc;
-use why403::sim::Route;
+use why403::sim::{DEMO_CLIENT_SECRET, Route};
 
 use super::*;
 
@@ -187,6 +187,24 @@ async fn a_broken_file_changes_nothing_and_is_told() {
     it.rewrite(&targets(&["a"])).await;
     assert!((it.reloaded().await - 1.0).abs() < f64::EPSILON);
     assert_eq!((it.platform.probes(), it.platform.mints()), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_wrong_elsewhere_is_mended_there() {
+    let it = Following::start(&targets(&["a"])).await;
+    let secret = it.file.with_file_name("secret");
+    let toml = format!(
+        "{}client_secret_file = {:?}\n",
+        targets(&["a", "b"]),
+        secret.to_str().unwrap()
+    );
+    it.rewrite(&toml).await;
+    assert!(it.reloaded().await.abs() < f64::EPSILON);
+    assert_eq!(it.names(), ["a"]);
+    write_secret(&secret, DEMO_CLIENT_SECRET);
+    pass(seconds(20)).await;
+    assert_eq!(it.names(), ["a", "b"]);
+    assert!((it.reloaded().await - 1.0).abs() < f64::EPSILON);
 }
 
 #[tokio::test(start_paused = true)]

@@ -148,8 +148,11 @@ impl App {
         let mut server = JoinSet::new();
         let limits = self.config.server.clone();
         let service = http::Service::new(state);
+        let token_follower = service.clone();
         let draining = drain.clone();
         server.spawn(async move { http::serve(listener, service, &limits, draining).await });
+        let following = async move { token_follower.follow_admin_token().await };
+        monitor::supervise(&mut self.tasks, "admin token", &self.stop, following);
         let mut read = self.reload_by(reloads);
         let signal = loop {
             tokio::select! {

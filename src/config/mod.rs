@@ -38,7 +38,7 @@ pub use duration::read as read_duration;
 pub use environment::Environment;
 pub use problem::{Problem, Problems, Severity, Source};
 pub use rotation::replace_secret_file;
-pub use secret::{SecretFileError, SecretKind, read_secret_file, secret_can_be};
+pub use secret::{SecretFileError, SecretKind, read_admin_token, read_secret_file, secret_can_be};
 pub use settings::{
     Config, HealthPolicy, Level, Log, LogFormat, LogLevel, Network, Probe, Proxy, Server, TlsRoots,
 };

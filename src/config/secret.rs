@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
 use super::problem::Complaint;
@@ -73,6 +73,26 @@ pub fn read_secret_file(path: &Path, kind: SecretKind) -> Result<SecretString, S
         Some((what, _)) => Err(SecretFileError::Unusable(what)),
         None => Ok(SecretString::from(text)),
     }
+}
+
+/// Fewest characters of the admin token.
+pub(super) const MIN_ADMIN_TOKEN: usize = 16;
+
+/// Reads the admin token again, by the rules that hold for it at the start.
+///
+/// # Errors
+/// [`SecretFileError`], also for one that is too short.
+pub fn read_admin_token(path: &Path) -> Result<SecretString, SecretFileError> {
+    let token = read_secret_file(path, SecretKind::Header)?;
+    if is_short(&token) {
+        return Err(SecretFileError::Unusable("is too short"));
+    }
+    Ok(token)
+}
+
+/// Whether an admin token could be guessed for its length.
+pub(super) fn is_short(token: &SecretString) -> bool {
+    token.expose_secret().chars().count() < MIN_ADMIN_TOKEN
 }
 
 /// The assertion in a file as it is sent: base64 on one line.
@@ -231,8 +251,6 @@ pub(super) fn is_world_readable(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     fn read(bytes: &[u8]) -> Result<String, String> {

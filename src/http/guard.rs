@@ -12,14 +12,9 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::{AUTHORIZATION, FORWARDED, HOST, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
-use secrecy::ExposeSecret;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use super::Shared;
 use super::problem::{Kind, Problem};
-use crate::config;
-use crate::target::Secret;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -41,7 +36,7 @@ impl FromRequestParts<Arc<Shared>> for Admin {
         if is_cross_site(&parts.headers) {
             return Err(Problem::bare(Kind::CrossSite));
         }
-        admit(parts, &shared.app.server)?;
+        admit(parts, shared)?;
         Ok(Self)
     }
 }
@@ -58,7 +53,7 @@ impl FromRequestParts<Arc<Shared>> for Details {
         shared: &Arc<Shared>,
     ) -> Result<Self, Self::Rejection> {
         if shared.app.server.protect_details {
-            admit(parts, &shared.app.server)?;
+            admit(parts, shared)?;
         }
         Ok(Self)
     }
@@ -89,10 +84,19 @@ pub(super) fn check(request: &axum::extract::Request) -> Result<(), Problem> {
     Ok(())
 }
 
-fn admit(parts: &Parts, server: &config::Server) -> Result<(), Problem> {
-    match &server.admin_token {
-        Some(token) if presents(&parts.headers, token) => Ok(()),
-        Some(_) => Err(Problem::bare(Kind::AdminTokenRequired)),
+fn admit(parts: &Parts, shared: &Shared) -> Result<(), Problem> {
+    match &shared.admin {
+        Some(token) => {
+            // A request without a token is no attempt: there is nothing to compare.
+            let given = bearer(&parts.headers);
+            let given = given.ok_or_else(|| Problem::bare(Kind::AdminTokenRequired))?;
+            let now = shared.app.clock.since_start();
+            match token.is(given, peer(parts), now) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Problem::bare(Kind::AdminTokenRequired)),
+                Err(wait) => Err(Problem::too_many_attempts(wait)),
+            }
+        }
         None if is_local(parts) => Ok(()),
         None => Err(Problem::new(
             Kind::NotLocal,
@@ -102,21 +106,18 @@ fn admit(parts: &Parts, server: &config::Server) -> Result<(), Problem> {
     }
 }
 
-/// Whether the request carries the admin token.
-///
-/// Digests of both sides are compared in constant time, so that neither a common beginning nor
-/// the length shows in how long the answer takes.
-fn presents(headers: &HeaderMap, token: &Secret) -> bool {
-    let given = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map_or("", |(_, token)| token.trim());
-    let expected = token.value.expose_secret();
-    let same = Sha256::digest(given).ct_eq(&Sha256::digest(expected));
-    // An empty admin token would admit everybody.
-    bool::from(same) && !expected.is_empty()
+/// The bearer token that a request carries.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let given = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = given.split_once(' ')?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    is_bearer.then_some(token.trim())
+}
+
+/// The address that a request comes from; all without a known one are one peer.
+fn peer(parts: &Parts) -> IpAddr {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(peer)| peer.ip())
 }
 
 fn is_local(parts: &Parts) -> bool {
@@ -200,27 +201,17 @@ mod tests {
     }
 
     #[test]
-    fn the_bearer_token_must_be_the_whole_token() {
-        let token = Secret::fixed("open sesame");
-        let presents = |value: &'static str| {
-            presents(
-                &parts("10.0.0.1:1", &[("authorization", value)]).headers,
-                &token,
-            )
+    fn only_a_bearer_token_is_taken_for_a_token() {
+        let given = |value: &'static str| {
+            let headers = parts("10.0.0.1:1", &[("authorization", value)]).headers;
+            bearer(&headers).map(str::to_owned)
         };
-        assert!(presents("Bearer open sesame"));
-        assert!(presents("bearer  open sesame"));
-        for wrong in [
-            "",
-            "open sesame",
-            "Bearer",
-            "Bearer open",
-            "Basic open sesame",
-        ] {
-            assert!(!presents(wrong), "{wrong}");
+        assert_eq!(given("Bearer open sesame").unwrap(), "open sesame");
+        assert_eq!(given("bearer  open sesame").unwrap(), "open sesame");
+        for none in ["", "open sesame", "Bearer", "Basic open sesame"] {
+            assert_eq!(given(none), None, "{none}");
         }
-        let empty = Secret::fixed("");
-        assert!(!super::presents(&HeaderMap::new(), &empty));
+        assert_eq!(bearer(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -8,10 +8,12 @@
 //! [`wire`] gives inner types their outward shape; JSON, text and page are three views of it, so
 //! that they cannot disagree. [`text`] and [`wire`] serve the command line as well.
 
+mod admin;
 mod age;
 mod diagnose;
 mod discovery;
 mod edge;
+mod follow;
 mod guard;
 mod health;
 mod negotiate;
@@ -53,6 +55,7 @@ use crate::metrics::{Metrics, Route};
 use crate::monitor::Monitor;
 use crate::snapshot::{Snapshot, TargetView};
 
+use admin::AdminToken;
 use problem::{Kind, Problem};
 use verify::Running;
 
@@ -87,6 +90,7 @@ pub struct AppState {
 #[derive(Debug)]
 struct Shared {
     app: AppState,
+    admin: Option<AdminToken>,
     waiting: Semaphore,
     verifying: Arc<Running>,
 }
@@ -136,8 +140,10 @@ impl Service {
 
     /// The same, with room for this many requests that wait for an examination or a refresh.
     fn with_room_for(app: AppState, waiting: usize) -> Self {
+        let admin = app.server.admin_token.clone().map(AdminToken::new);
         let shared = Arc::new(Shared {
             app,
+            admin,
             waiting: Semaphore::new(waiting),
             verifying: Arc::default(),
         });
@@ -150,6 +156,14 @@ impl Service {
             .fallback_service(unknown.with_state(Arc::clone(&shared)))
             .with_state(Arc::clone(&shared));
         Self { router, shared }
+    }
+
+    /// Follows the file of the admin token, as long as anybody waits for it.
+    pub async fn follow_admin_token(&self) {
+        match &self.shared.admin {
+            Some(token) => token.follow(self.shared.app.clock.clone()).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Answers a request, whatever it is.

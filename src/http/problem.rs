@@ -33,6 +33,7 @@ pub(super) enum Kind {
     Verifying,
     BodyTooLarge,
     TooSoon,
+    TooManyAttempts,
     Internal,
     RefreshFailed,
     Overloaded,
@@ -42,7 +43,7 @@ pub(super) enum Kind {
 
 impl Kind {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::BadQuery,
         Self::AdminTokenRequired,
@@ -57,6 +58,7 @@ impl Kind {
         Self::Verifying,
         Self::BodyTooLarge,
         Self::TooSoon,
+        Self::TooManyAttempts,
         Self::Internal,
         Self::RefreshFailed,
         Self::Overloaded,
@@ -118,6 +120,11 @@ impl Kind {
                 "The request's body is too large",
             ),
             Self::TooSoon => (S::TOO_MANY_REQUESTS, "too-soon", "Asked again too soon"),
+            Self::TooManyAttempts => (
+                S::TOO_MANY_REQUESTS,
+                "too-many-attempts",
+                "Too many wrong admin tokens",
+            ),
             Self::Internal => (
                 S::INTERNAL_SERVER_ERROR,
                 "internal",
@@ -214,6 +221,18 @@ impl Problem {
         Self {
             retry_after: Some(Duration::from_secs(5)),
             ..Self::bare(Kind::Stopping)
+        }
+    }
+
+    /// The peer has presented too many wrong admin tokens, and is listened to again after this time.
+    pub(super) fn too_many_attempts(wait: Duration) -> Self {
+        let seconds = whole_seconds(wait);
+        Self {
+            retry_after: Some(wait),
+            ..Self::new(
+                Kind::TooManyAttempts,
+                format!("tokens from this address are looked at again in {seconds} s"),
+            )
         }
     }
 

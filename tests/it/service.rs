@@ -1,5 +1,6 @@
 //! The served application: its life from start to stop, and what it does when it is asked.
 
+mod admin;
 mod health;
 mod probe;
 mod reload;

@@ -18,10 +18,9 @@ use self::url::Reach;
 use super::environment::Environment;
 use super::layer::{self, Layer, Scope, Setting};
 use super::problem::{Complaint, Place, Problems};
-use super::secret::SecretKind;
+use super::secret::{MIN_ADMIN_TOKEN, SecretKind, is_short};
 use super::settings::{Config, HealthPolicy, Log, Probe, Server};
 use crate::target::Secret;
-use secrecy::ExposeSecret;
 
 /// What the layers say, and what is needed to make sense of it.
 #[derive(Debug)]
@@ -43,9 +42,6 @@ struct Merged {
     network: network::Raw,
     log: Log,
 }
-
-/// Fewest characters of the admin token.
-const MIN_ADMIN_TOKEN: usize = 16;
 
 /// Makes a configuration of what the layers say; `None` when that fails, which is reported.
 pub(super) fn resolve(input: &Input<'_>, problems: &mut Problems) -> Option<Config> {
@@ -131,7 +127,7 @@ fn admin_token(
     let setting = input.setting("server.admin_token_file")?;
     let path = files.path(&setting.place, setting.text()?, problems)?;
     let value = files.secret(&setting.place, &path, SecretKind::Header, problems)?;
-    if value.expose_secret().chars().count() < MIN_ADMIN_TOKEN {
+    if is_short(&value) {
         let what = format!("the token in it is shorter than {MIN_ADMIN_TOKEN} characters");
         let fix = "make a longer one, for example with `openssl rand -hex 32`";
         problems.error(&setting.place, Complaint::new(what, fix));

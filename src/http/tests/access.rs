@@ -180,7 +180,11 @@ async fn the_admin_token_opens_what_is_protected() {
     let service = protected().await;
     let guarded = ["/", "/diagnose", "/diagnose/prod-eu", "/diagnose/nobody"];
     let asks = guarded.map(get).into_iter();
-    for ask in asks.chain(["/token/refresh", "/token/nobody/refresh"].map(post)) {
+    let posts = ["/token/refresh", "/token/nobody/refresh"].map(post);
+    // Peers of their own: too many wrong tokens from one of them are another answer.
+    let peers = ["10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1"];
+    for (ask, peer) in asks.chain(posts).zip(peers.into_iter().cycle()) {
+        let ask = ask.from(peer);
         for ask in [
             ask.clone(),
             ask.clone().from(LOCAL),
@@ -210,6 +214,32 @@ async fn the_admin_token_opens_what_is_protected() {
     ] {
         assert_ne!(get(open).of(&service).await.status, 401, "{open}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_with_too_many_wrong_tokens_is_not_listened_to() {
+    let service = protected().await;
+    let guess = get("/").with("authorization", "Bearer open-says-me");
+    let right = get("/").with("authorization", "Bearer open-sesame");
+    for _ in 0..20 {
+        // No token is no guess.
+        assert_eq!(get("/").of(&service).await.status, 401);
+    }
+    for _ in 0..5 {
+        let got = guess.clone().of(&service).await;
+        assert_eq!((got.status, got.header("retry-after")), (401, ""));
+    }
+    let post = post("/token/refresh").with("authorization", "Bearer open-sesame");
+    for ask in [guess, right.clone(), post] {
+        let got = ask.of(&service).await;
+        let answer = (got.status, got.header("retry-after"), got.problem());
+        assert_eq!(answer, (429, "60", "too-many-attempts".to_owned()));
+    }
+    assert_eq!(get("/health").of(&service).await.status, 503);
+    let elsewhere = right.clone().from("10.9.9.9:1");
+    assert_eq!(elsewhere.of(&service).await.status, 200);
+    tokio::time::advance(std::time::Duration::from_mins(1)).await;
+    assert_eq!(right.of(&service).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]

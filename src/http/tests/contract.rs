@@ -92,7 +92,11 @@ fn asks(path: &str, method: &str) -> Vec<Ask> {
     let mut nameless = plain.clone();
     nameless.headers.clear();
     let named = |name: &str| get(uri.replace("prod-eu", name)).method(plain.method.clone());
-    vec![
+    let guess = plain
+        .clone()
+        .from("10.9.9.9:1")
+        .with("authorization", "Bearer x");
+    let mut asks = vec![
         plain.clone(),
         plain.clone().from("127.0.0.1:1"),
         plain.clone().with("accept", "text/plain"),
@@ -124,7 +128,10 @@ fn asks(path: &str, method: &str) -> Vec<Ask> {
         nameless,
         plain.clone().with("host", "why403.example"),
         plain.clone().method(Method::DELETE),
-    ]
+    ];
+    // Once more than a wrong token is looked at.
+    asks.extend(std::iter::repeat_n(guess, 6));
+    asks
 }
 
 #[tokio::test(start_paused = true)]

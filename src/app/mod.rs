@@ -3,27 +3,27 @@
 //! A task that ends before it is told to is fatal: a monitor whose loop died and still answers
 //! 200 would be the worst failure of all.
 
+mod listeners;
 mod reload;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
-use crate::http::{self, AppState};
+use crate::http::{self, AppState, Secured, Tls};
 use crate::metrics::Metrics;
 use crate::monitor::{self, Beginning, Ended, Monitor, Pace, Watcher};
 use crate::snapshot::Snapshot;
 use crate::store::{self, Recalled};
 use crate::target::Name;
 
+pub use self::listeners::{Listeners, bind};
 pub use self::reload::Reloads;
 
 /// Longest wait for the first probes, where somebody waits for them; every call has a timeout of
@@ -125,14 +125,14 @@ impl App {
         Ok(done)
     }
 
-    /// Serves HTTP on `listener` until a signal arrives, then drains; a second signal ends at once.
+    /// Serves HTTP on `listeners` until a signal arrives, then drains; a second signal ends at once.
     /// Meanwhile the configuration is read again as `reloads` says.
     ///
     /// # Errors
     /// When a task ends early, which is a defect.
     pub async fn serve(
         mut self,
-        listener: TcpListener,
+        listeners: impl Into<Listeners>,
         mut signals: mpsc::Receiver<StopSignal>,
         reloads: Option<Reloads>,
     ) -> Result<()> {
@@ -145,14 +145,7 @@ impl App {
             server: Arc::new(self.config.server.clone()),
             stopping: stopping.clone(),
         };
-        let mut server = JoinSet::new();
-        let limits = self.config.server.clone();
-        let service = http::Service::new(state);
-        let token_follower = service.clone();
-        let draining = drain.clone();
-        server.spawn(async move { http::serve(listener, service, &limits, draining).await });
-        let following = async move { token_follower.follow_admin_token().await };
-        monitor::supervise(&mut self.tasks, "admin token", &self.stop, following);
+        let mut server = self.open(listeners.into(), state, &drain)?;
         let mut read = self.reload_by(reloads);
         let signal = loop {
             tokio::select! {
@@ -174,9 +167,11 @@ impl App {
         let orderly = async {
             tokio::time::sleep(delay).await;
             drain.cancel();
-            if let Some(Ok(cut)) = server.join_next().await
-                && cut > 0
-            {
+            let mut cut = 0_usize;
+            while let Some(ended) = server.join_next().await {
+                cut = cut.saturating_add(ended.unwrap_or_default());
+            }
+            if cut > 0 {
                 tracing::warn!(
                     connections = cut,
                     "{cut} connections were cut at the drain deadline"
@@ -193,6 +188,40 @@ impl App {
 }
 
 impl App {
+    /// Begins to serve, and to follow the files that belong to it.
+    fn open(
+        &mut self,
+        listeners: Listeners,
+        state: AppState,
+        drain: &CancellationToken,
+    ) -> Result<JoinSet<usize>> {
+        let Listeners { first, admin, tls } = listeners;
+        let service = http::Service::new(state);
+        let mut server = JoinSet::new();
+        let mut serve = |listener, secured: Option<Secured>, service| {
+            let (limits, drain) = (self.config.server.clone(), drain.clone());
+            server.spawn(
+                async move { http::serve(listener, secured, service, &limits, drain).await },
+            );
+        };
+        let for_first = match admin {
+            Some(admin) => {
+                let for_probes = service.for_probes(admin.local_addr()?);
+                serve(admin, tls.as_ref().map(Tls::admin), service.clone());
+                for_probes
+            }
+            None => service.clone(),
+        };
+        serve(first, tls.as_ref().map(Tls::first), for_first);
+        let following = async move { service.follow_admin_token().await };
+        monitor::supervise(&mut self.tasks, "admin token", &self.stop, following);
+        if let Some(tls) = tls {
+            let following = tls.follow(self.clock.clone());
+            monitor::supervise(&mut self.tasks, "certificate", &self.stop, following);
+        }
+        Ok(server)
+    }
+
     /// Ends every task.
     async fn end(self) {
         let Self {
@@ -298,14 +327,4 @@ fn early(ended: Result<Ended, tokio::task::JoinError>) -> Result<()> {
         Ok(Ended::Early(name)) => bail!("the {name} task ended early"),
         Err(error) => Err(error).context("a task panicked"),
     }
-}
-
-/// Binds the listener.
-///
-/// # Errors
-/// Says which address, why, and what to do.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}; choose another address with --listen or server.listen")
-    })
 }

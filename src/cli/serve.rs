@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::args::{Demo, Global, Serve};
 use super::output::say;
 use super::{Misuse, Workers, block_on, load, log, signals, sources};
-use crate::app::{self, App, Reloads};
+use crate::app::{App, Listeners, Reloads};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Sources};
 use crate::demo;
@@ -38,17 +38,21 @@ async fn run(config: Config, sources: Sources) -> Result<ExitCode> {
     // Before anything waits: a stop signal during start must be obeyed.
     let signals = signals::install(&mut tasks)?;
     let asked = signals::hangups(&mut tasks)?;
-    let listener = app::bind(config.server.listen)
+    let listeners = Listeners::open(&config.server)
         .await
         .map_err(|error| Misuse(format!("{error:#}")))?;
-    let address = listener.local_addr()?;
+    let address = listeners.first.local_addr()?;
+    if let Some(admin) = &listeners.admin {
+        let address = admin.local_addr()?;
+        tracing::info!(%address, "everything but the answers for probes is at {address}");
+    }
     let count = config.targets.len();
     let noun = if count == 1 { "target" } else { "targets" };
     let app = App::start(config, Clock::system(), Pace::Spread)
         .map_err(|error| Misuse(format!("{error:#}")))?;
     tracing::info!(%address, targets = count, "watching {count} {noun}, listening on {address}");
     let reloads = Reloads { sources, asked };
-    app.serve(listener, signals, Some(reloads)).await?;
+    app.serve(listeners, signals, Some(reloads)).await?;
     Ok(ExitCode::SUCCESS)
 }
 

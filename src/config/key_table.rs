@@ -78,6 +78,9 @@ const PASSWORD_ELSEWHERE: &str = "remove it (and change it if the file was share
 const ADMIN_ELSEWHERE: &str =
     "remove it, then put the token into a file and write admin_token_file";
 
+const KEY_ELSEWHERE: &str = "remove it (and renew the key if the file was shared), then put the key into a file and write \
+    tls_key_file";
+
 /// Every key.
 pub(super) static KEYS: &[Key] = &[
     key(
@@ -96,6 +99,38 @@ pub(super) static KEYS: &[Key] = &[
          Without it POST requests are accepted from this machine only.",
     ),
     refused("server", "admin_token", ADMIN_ELSEWHERE),
+    optional(
+        "server",
+        "admin_listen",
+        Kind::Address,
+        "\"127.0.0.1:8404\"",
+        "A second address, for everything but /livez, /readyz and /health. The first one then has\n\
+         these three alone.",
+    ),
+    optional(
+        "server",
+        "tls_cert_file",
+        Kind::Path,
+        "\"/run/secrets/why403-tls/tls.crt\"",
+        "A PEM file with the server's certificate, and those that lead to its authority. With it\n\
+         both addresses speak HTTPS. The files of TLS are read again when they change.",
+    ),
+    optional(
+        "server",
+        "tls_key_file",
+        Kind::Path,
+        "\"/run/secrets/why403-tls/tls.key\"",
+        "A PEM file with the private key of that certificate, not encrypted.",
+    ),
+    refused("server", "tls_key", KEY_ELSEWHERE),
+    optional(
+        "server",
+        "tls_client_ca_file",
+        Kind::Path,
+        "\"/run/secrets/why403-tls/ca.crt\"",
+        "A PEM file with the authority whose certificates clients must present. Probes of\n\
+         Kubernetes cannot: with admin_listen only that address asks for one.",
+    ),
     optional(
         "server",
         "state_dir",

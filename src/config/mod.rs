@@ -9,6 +9,7 @@
 //! The process environment comes in through [`Environment`] only. Secrets are read from files,
 //! variables and `gc` profiles; no problem and no `Debug` ever shows one.
 
+mod certificate;
 mod default_toml;
 mod duration;
 mod environment;
@@ -32,6 +33,7 @@ mod tests;
 use std::fmt;
 use std::path::PathBuf;
 
+pub use certificate::Identity;
 pub use default_toml::default_toml;
 pub use duration::format as format_duration;
 pub use duration::read as read_duration;
@@ -40,7 +42,8 @@ pub use problem::{Problem, Problems, Severity, Source};
 pub use rotation::replace_secret_file;
 pub use secret::{SecretFileError, SecretKind, read_admin_token, read_secret_file, secret_can_be};
 pub use settings::{
-    Config, HealthPolicy, Level, Log, LogFormat, LogLevel, Network, Probe, Proxy, Server, TlsRoots,
+    Config, HealthPolicy, Level, Log, LogFormat, LogLevel, Network, Probe, Proxy, Server, TlsFiles,
+    TlsRoots,
 };
 
 use self::file::FileLayer;

@@ -33,6 +33,11 @@ pub struct Config {
 pub struct Server {
     /// The address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The address of everything but `/livez`, `/readyz` and `/health`; none when one address has all.
+    pub admin_listen: Option<SocketAddr>,
+    /// The files of the certificate; none for plain HTTP.
+    #[serde(skip)]
+    pub tls: Option<TlsFiles>,
     /// The bearer token that POST requests must carry; without it only loopback peers may POST.
     #[serde(skip)]
     pub admin_token: Option<Secret>,
@@ -55,6 +60,17 @@ pub struct Server {
     /// Longest wait after that for requests under way.
     #[serde(deserialize_with = "duration::deserialize")]
     pub drain_timeout: Duration,
+}
+
+/// The files that TLS needs, PEM each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate of the server, and those that lead to its authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authority whose certificates clients must have, if they must have one.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// How often access is tried, and how many results change the verdict.

@@ -3,6 +3,7 @@
 mod access;
 mod variable;
 mod document;
+mod inbound;
 mod secrets;
 mod users;
 mod values;

@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use tower::Service as _;
 
 use super::problem::{Kind, Problem};
-use super::{Shared, guard, route_of};
+use super::{Shared, guard};
 use crate::metrics::Route;
 
 /// The status under which a request counts whose client went away before the answer.
@@ -30,10 +30,11 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// routes, because a layer of each route would box one more future per request.
 pub(super) async fn answer(
     router: &mut Router,
+    route: Route,
     shared: &Arc<Shared>,
     request: Request,
 ) -> Response {
-    let mut measured = Measured::start(Arc::clone(shared), route_of(request.uri().path()));
+    let mut measured = Measured::start(Arc::clone(shared), route);
     let carries_body = !request.body().is_end_stream();
     let mut response = match guard::check(&request) {
         Ok(()) => caught(router.call(request)).await,

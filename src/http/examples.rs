@@ -468,6 +468,8 @@ impl Stage {
 pub(super) fn server() -> config::Server {
     config::Server {
         listen: "127.0.0.1:0".parse().unwrap(),
+        admin_listen: None,
+        tls: None,
         admin_token: None,
         protect_details: false,
         state_dir: None,

@@ -34,6 +34,7 @@ mod examples;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ use admin::AdminToken;
 use problem::{Kind, Problem};
 use verify::Running;
 
-pub use server::serve;
+pub use server::{Secured, Tls, serve};
 
 /// Most requests that may wait for an examination or a refresh at a time.
 const MAX_WAITING: usize = 64;
@@ -128,6 +129,8 @@ const ENDPOINTS: &[(Route, &str)] = &[
 #[derive(Clone, Debug)]
 pub struct Service {
     router: Router,
+    /// The routes that are answered here; requests for others are counted like unknown paths.
+    has: fn(Route) -> bool,
     shared: Arc<Shared>,
 }
 
@@ -148,14 +151,23 @@ impl Service {
             verifying: Arc::default(),
         });
         let unknown = any(problem::unknown_path);
-        let router = ENDPOINTS
-            .iter()
-            .fold(Router::new(), |router, (route, path)| {
-                router.route(path, handlers(*route).fallback(problem::method_not_allowed))
-            })
-            .fallback_service(unknown.with_state(Arc::clone(&shared)))
-            .with_state(Arc::clone(&shared));
-        Self { router, shared }
+        Self {
+            router: router(&shared, has_all, unknown),
+            has: has_all,
+            shared,
+        }
+    }
+
+    /// The same, answering only what probes ask: everything else is at `admin`.
+    #[must_use]
+    pub fn for_probes(&self, admin: SocketAddr) -> Self {
+        let port = admin.port();
+        let elsewhere = any(move || async move { Problem::elsewhere(port) });
+        Self {
+            router: router(&self.shared, is_for_probes, elsewhere),
+            has: is_for_probes,
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     /// Follows the file of the admin token, as long as anybody waits for it.
@@ -171,8 +183,41 @@ impl Service {
     /// Requests without a peer address (`ConnectInfo<SocketAddr>`, which [`serve`] provides) are
     /// answered like those of a peer elsewhere.
     pub async fn answer(mut self, request: Request) -> Response {
-        edge::answer(&mut self.router, &self.shared, request).await
+        let route = route_of(request.uri().path());
+        let route = if (self.has)(route) {
+            route
+        } else {
+            Route::Other
+        };
+        edge::answer(&mut self.router, route, &self.shared, request).await
     }
+}
+
+fn has_all(_: Route) -> bool {
+    true
+}
+
+/// What stays at the first address when administration has one of its own.
+fn is_for_probes(route: Route) -> bool {
+    matches!(
+        route,
+        Route::Livez | Route::Readyz | Route::Health | Route::HealthTarget
+    )
+}
+
+fn router(
+    shared: &Arc<Shared>,
+    has: fn(Route) -> bool,
+    unknown: MethodRouter<Arc<Shared>>,
+) -> Router {
+    ENDPOINTS
+        .iter()
+        .filter(|(route, _)| has(*route))
+        .fold(Router::new(), |router, (route, path)| {
+            router.route(path, handlers(*route).fallback(problem::method_not_allowed))
+        })
+        .fallback_service(unknown.with_state(Arc::clone(shared)))
+        .with_state(Arc::clone(shared))
 }
 
 /// The route that serves `path`, for counting.

@@ -236,6 +236,17 @@ impl Problem {
         }
     }
 
+    /// The path, if there is such a one, belongs to another address.
+    pub(super) fn elsewhere(port: u16) -> Self {
+        Self::new(
+            Kind::UnknownPath,
+            format!(
+                "this address has /livez, /readyz and /health; everything else is at \
+                 server.admin_listen, port {port}"
+            ),
+        )
+    }
+
     /// The target is being verified, at most for this time.
     pub(super) fn verifying(left: Duration) -> Self {
         let seconds = whole_seconds(left);

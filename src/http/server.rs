@@ -1,8 +1,10 @@
-//! The accept loop: HTTP/1 over TCP, every phase of a connection with a deadline.
+//! The accept loop: HTTP/1 over TCP or TLS, every phase of a connection with a deadline.
 //!
 //! `axum::serve` has no header timeout, no limit on connections and no deadline for its graceful
 //! shutdown; measured, each of them lets one idle peer hold a resource for ever. The caller owns
 //! the socket and the stop signal.
+
+mod tls;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -20,15 +22,19 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::Service;
 use crate::config;
 use crate::monitor::verify::LONGEST;
+
+pub use tls::{Secured, Tls};
 
 /// Most headers of one request.
 const MAX_HEADERS: usize = 64;
@@ -68,7 +74,7 @@ impl From<&config::Server> for Limits {
     }
 }
 
-/// Serves `service` on `listener` until `drain` is cancelled, then finishes what is open.
+/// Serves `service` on `listener`, over TLS where it is secured, until `drain` is cancelled, then finishes what is open.
 ///
 /// Once `drain` is cancelled no connection is accepted, idle ones end, and requests in flight
 /// get `Connection: close` and `limits.drain_timeout` to finish. Returns how many connections had
@@ -78,16 +84,18 @@ impl From<&config::Server> for Limits {
 /// `limits.shutdown_delay` while requests still arrive, then cancels `drain`.
 pub async fn serve(
     listener: TcpListener,
+    secured: Option<Secured>,
     service: Service,
     limits: &config::Server,
     drain: CancellationToken,
 ) -> usize {
     let answer = move |request| service.clone().answer(request);
-    run(listener, answer, limits.into(), drain).await
+    run(listener, secured, answer, limits.into(), drain).await
 }
 
 async fn run<A, F>(
     listener: TcpListener,
+    secured: Option<Secured>,
     answer: A,
     limits: Limits,
     drain: CancellationToken,
@@ -123,7 +131,9 @@ where
         }
         let answer = answer.clone();
         let (keep, drained) = oneshot::channel();
-        let task = connections.spawn(connection(stream, peer, answer, limits, drained, slot));
+        let tls = secured.as_ref().map(Secured::acceptor);
+        let accepted = Accepted { stream, peer, tls };
+        let task = connections.spawn(connection(accepted, answer, limits, drained, slot));
         open.insert(task.id(), keep);
     }
     drop(listener);
@@ -165,14 +175,64 @@ fn tune(stream: &TcpStream, user_timeout: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// Serves one connection until it ends, ages or is drained.
-async fn connection<F>(
+/// A connection as it was accepted.
+struct Accepted {
     stream: TcpStream,
     peer: SocketAddr,
+    /// How to secure it, where it is to be.
+    tls: Option<TlsAcceptor>,
+}
+
+/// Serves one connection for as long as it has its slot.
+async fn connection<F>(
+    accepted: Accepted,
     answer: impl Fn(Request<Body>) -> F,
     limits: Limits,
     drain: oneshot::Receiver<Infallible>,
     _slot: OwnedSemaphorePermit,
+) where
+    F: Future<Output = Response>,
+{
+    let Accepted { stream, peer, tls } = accepted;
+    match tls {
+        None => speak(stream, peer, answer, limits, drain).await,
+        // In a box, so that a connection without TLS does not reserve the memory of one with it.
+        Some(tls) => Box::pin(secure(stream, peer, tls, answer, limits, drain)).await,
+    }
+}
+
+/// Waits for the handshake, which counts as the beginning of the first head, then speaks HTTP.
+async fn secure<F>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: TlsAcceptor,
+    answer: impl Fn(Request<Body>) -> F,
+    limits: Limits,
+    mut drain: oneshot::Receiver<Infallible>,
+) where
+    F: Future<Output = Response>,
+{
+    let handshake = timeout(limits.header_timeout, tls.accept(stream));
+    let shaken = tokio::select! {
+        biased;
+        shaken = handshake => shaken,
+        // Nothing was asked yet.
+        _ = &mut drain => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => speak(stream, peer, answer, limits, drain).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed: {error}"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+/// Speaks HTTP until the connection ends, ages or is drained.
+async fn speak<F>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: SocketAddr,
+    answer: impl Fn(Request<Body>) -> F,
+    limits: Limits,
+    drain: oneshot::Receiver<Infallible>,
 ) where
     F: Future<Output = Response>,
 {

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use why403::app::{App, Reloads, StopSignal};
+use why403::app::{App, Listeners, Reloads, StopSignal};
 use why403::clock::Clock;
 use why403::config::{self, Config, Environment, Sources};
 use why403::diagnosis::{Diagnosis, Outcome};
@@ -162,6 +162,8 @@ impl Platform {
 /// The service, served on a port of its own.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
+    /// Where everything but the answers for probes is, if that is elsewhere.
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) clock: Clock,
     pub(crate) monitor: Monitor,
     signals: mpsc::Sender<StopSignal>,
@@ -184,15 +186,19 @@ impl Service {
 
     async fn serve(config: Config, reloads: Option<Reloads>) -> Self {
         let clock = simulated_clock();
+        let mut server = config.server.clone();
+        server.listen = "127.0.0.1:0".parse().unwrap();
+        let listeners = Listeners::open(&server).await.unwrap();
+        let address = listeners.first.local_addr().unwrap();
+        let admin = listeners.admin.as_ref().map(|it| it.local_addr().unwrap());
         let app = App::start(config, clock.clone(), Pace::Spread).unwrap();
         let monitor = app.monitor().clone();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let (signals, received) = mpsc::channel(2);
         let mut running = JoinSet::new();
-        running.spawn(app.serve(listener, received, reloads));
+        running.spawn(app.serve(listeners, received, reloads));
         Self {
             address,
+            admin,
             clock,
             monitor,
             signals,
@@ -327,7 +333,16 @@ pub(crate) async fn send(
     path: &str,
     headers: &str,
 ) -> io::Result<Reply> {
-    let mut stream = TcpStream::connect(address).await?;
+    exchange(TcpStream::connect(address).await?, method, path, headers).await
+}
+
+/// One request on a connection that ends with it.
+pub(crate) async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: &str,
+    path: &str,
+    headers: &str,
+) -> io::Result<Reply> {
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n{headers}\r\n"
     );

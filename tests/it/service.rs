@@ -1,5 +1,6 @@
 //! The served application: its life from start to stop, and what it does when it is asked.
 
+mod addresses;
 mod admin;
 mod health;
 mod probe;
@@ -7,6 +8,7 @@ mod reload;
 mod requests;
 mod sharing;
 mod stop;
+mod tls;
 mod verify;
 
 use std::time::Duration;

@@ -5,6 +5,7 @@ mod access;
 mod chain;
 mod credential;
 mod files;
+mod inbound;
 mod network;
 mod targets;
 mod url;
@@ -59,6 +60,8 @@ pub(super) fn resolve(input: &Input<'_>, problems: &mut Problems) -> Option<Conf
     let mut files = Files::new(input.environment);
     let mut server = merged.server;
     server.admin_token = admin_token(input, &mut files, problems);
+    server.tls = inbound::tls(input, &files, problems);
+    inbound::check_addresses(input, &server, problems);
     server.state_dir = state_dir(input, &files, problems);
     check_details(input, &server, problems);
     check_times(input, &merged.probe, problems);

@@ -32,6 +32,10 @@ struct Running {
 
 impl Running {
     async fn with(limits: Limits) -> Self {
+        Self::secured(limits, None).await
+    }
+
+    async fn secured(limits: Limits, secured: Option<Secured>) -> Self {
         let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (told, waited) = (Arc::clone(&reached), Arc::clone(&go));
         let slow = move || async move {
@@ -54,7 +58,7 @@ impl Running {
             let router = router.clone();
             async move { router.oneshot(request).await.unwrap() }
         };
-        server.spawn(run(listener, answer, limits, drain.clone()));
+        server.spawn(run(listener, secured, answer, limits, drain.clone()));
         Self {
             address,
             drain,
@@ -183,6 +187,7 @@ async fn nothing_is_smuggled_behind_a_body() {
     let mut server = JoinSet::new();
     server.spawn(run(
         listener,
+        None,
         move |request| service.clone().answer(request),
         LIMITS,
         drain,
@@ -343,4 +348,59 @@ async fn draining_cuts_what_never_ends() {
     running.drain.cancel();
     assert_eq!(running.ended().await, 2);
     assert_eq!(rest(&mut stuck).await, "");
+}
+
+/// TLS with a certificate of its own.
+fn secured() -> Secured {
+    let directory = tempfile::tempdir().unwrap();
+    let [certificate, key] = ["cert", "key"].map(|name| directory.path().join(name));
+    let pair = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
+    std::fs::write(&certificate, pair.cert.pem()).unwrap();
+    std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+    let files = config::TlsFiles {
+        certificate,
+        key,
+        client_ca: None,
+    };
+    Tls::read(files, false).unwrap().first()
+}
+
+#[tokio::test]
+async fn a_handshake_has_a_deadline_and_a_slot() {
+    let limits = Limits {
+        connections: 1,
+        ..LIMITS
+    };
+    let running = Running::secured(limits, Some(secured())).await;
+    // Each has to wait until the one before is given up.
+    for bytes in ["", "\u{16}\u{3}\u{1}", GET] {
+        let answer = running.exchange(bytes).await;
+        assert!(!answer.contains("HTTP"), "{bytes}: {answer}");
+    }
+    let mut stream = running.connect().await;
+    let trickle = async {
+        for byte in b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc".iter().cycle() {
+            if stream.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, trickle).await.expect("the server closes");
+}
+
+#[tokio::test]
+async fn draining_ends_handshakes_at_once() {
+    let limits = Limits {
+        header_timeout: Duration::from_mins(1),
+        drain_timeout: PATIENCE,
+        ..LIMITS
+    };
+    let running = Running::secured(limits, Some(secured())).await;
+    let mut silent = running.connect().await;
+    silent.write_all(b"\x16\x03\x01").await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    running.drain.cancel();
+    assert_eq!(rest(&mut silent).await, "");
+    assert_eq!(running.ended().await, 0);
 }

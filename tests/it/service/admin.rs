@@ -75,7 +75,7 @@ async fn a_token_that_is_still_being_written_is_waited_for() {
     let it = Guarded::start().await;
     let long = "a-token-that-comes-in-many-pieces-over-a-while".repeat(4);
     for end in (20..=long.len()).step_by(4) {
-        std::fs::write(&it.file, &long[..end]).unwrap();
+        std::fs::write(&it.file, long.split_at(end).0).unwrap();
         pass(Duration::from_millis(700)).await;
         assert_eq!(it.status_with(OLD).await, 200, "{end}");
     }

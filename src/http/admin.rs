@@ -82,7 +82,7 @@ impl AdminToken {
                 }
             }
             Err(why) => {
-                tracing::warn!("the file of the admin token {why}; the old one is kept");
+                tracing::warn!("the file of the admin token: {why}; the old one is kept");
             }
         }
     }

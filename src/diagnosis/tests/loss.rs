@@ -233,3 +233,108 @@ fn a_list_of_something_else_is_never_missed() {
     other.operation = Operation::find("GET /api/v2/authorization/products").unwrap();
     check_loss(other, vec![], "ok", Proven, "works");
 }
+
+fn summary(evidence: Evidence, experiments: Vec<Experiment>) -> String {
+    told(evidence, experiments).2.summary
+}
+
+#[test]
+fn each_reason_is_told_in_full() {
+    let held_in = |divisions: &[&str]| vec![permitted(VIEW, divisions)];
+    let all = Some((12, ["*"].as_slice()));
+    let some = Some((12, ["a"].as_slice()));
+    let mut without = shows(8, some);
+    let standing = Arc::make_mut(without.before.as_mut().unwrap());
+    standing.divisions = None;
+    let with_owner = || {
+        vec![
+            owner("o", "CLIENT-CREDENTIALS", &[]),
+            permitted(VIEW, &["*"]),
+        ]
+    };
+    let mut more = shows(3, None);
+    more.expect.min_queues = 4;
+    for (evidence, experiments, says) in [
+        (
+            shows(8, all),
+            held_in(&["a"]),
+            "routing:queue:view was held in every division when access last worked, and is held in \
+             Name of a now",
+        ),
+        (
+            shows(8, all),
+            held_in(&[]),
+            "routing:queue:view was held in every division when access last worked, and is held in \
+             no division now",
+        ),
+        (
+            shows(8, some),
+            held_in(&["a"]),
+            "no division was lost (routing:queue:view is held in Name of a): queues were deleted",
+        ),
+        // Where it was held before is not known: nothing is said about what was lost.
+        (
+            without,
+            held_in(&["a"]),
+            "routing:queue:view is held in Name of a: queues of any other division stay hidden",
+        ),
+        (
+            shows(0, None),
+            held_in(&[]),
+            "routing:queue:view is held in no division.",
+        ),
+        (
+            shows(0, None),
+            with_owner(),
+            "routing:queue:view is held in every division, so that nothing is hidden: the org Org has \
+             no queues",
+        ),
+        (more, with_owner(), "the org Org has no more queues"),
+    ] {
+        let summary = summary(evidence, experiments);
+        let summary = summary.trim_end();
+        assert!(
+            summary.to_lowercase().contains(&says.to_lowercase()),
+            "{summary}\n{says}"
+        );
+    }
+}
+
+#[test]
+fn a_fresh_token_that_sees_as_much_explains_nothing() {
+    // It sees three.
+    let experiments = || vec![permitted(VIEW, &["a"]), fresh(200, None)];
+    let before = Some((12, ["a"].as_slice()));
+    let (less, as_much) = (shows(2, before), shows(3, before));
+    let (_, _, behind) = told(less, experiments());
+    let (_, _, not_behind) = told(as_much, experiments());
+    assert!(
+        behind.summary.contains("minted just now"),
+        "{}",
+        behind.summary
+    );
+    assert!(
+        !not_behind.summary.contains("minted just now"),
+        "{}",
+        not_behind.summary
+    );
+    let supports = |diagnosis: &Diagnosis, step: &str| {
+        let mut lines = diagnosis.evidence.iter().filter(|line| line.step == step);
+        lines.any(|line| !line.supports.is_empty())
+    };
+    let of =
+        |diagnosis| ["fresh_token", "divisions_permitted"].map(|step| supports(diagnosis, step));
+    assert_eq!(of(&behind), [true, false]);
+    assert_eq!(of(&not_behind), [false, true]);
+    // What nothing is known about is supported by nothing.
+    let (_, _, unknown) = told(shows(3, before), vec![fresh(200, None)]);
+    assert_eq!(of(&unknown), [false, false]);
+}
+
+#[test]
+fn as_many_as_expected_are_compared_with_what_was() {
+    let mut enough = shows(8, Some((12, ["a"].as_slice())));
+    enough.expect.min_queues = 8;
+    let said = summary(enough, vec![permitted(VIEW, &["a"])]);
+    assert!(said.contains("there were 12"), "{said}");
+}

@@ -2,6 +2,7 @@ mod borders;
 mod build;
 mod experiments;
 mod loss;
+mod planned;
 mod properties;
 mod rights;
 

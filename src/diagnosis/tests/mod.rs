@@ -4,6 +4,7 @@ mod experiments;
 mod loss;
 mod planned;
 mod properties;
+mod questions;
 mod rights;
 
 use std::time::Duration;

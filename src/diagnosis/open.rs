@@ -158,7 +158,7 @@ fn about_rivals(facts: &Facts<'_>, reading: &Reading) -> Option<OpenQuestion> {
     };
     let wait = ago(PROPAGATION);
     match cause {
-        Cause::PolicyDenied if reading.confidence < Confidence::Proven => Some(question(
+        Cause::PolicyDenied => Some(question(
             "Is it a policy, or a change of roles that has not spread yet?",
             format!(
                 "no documented answer tells the two apart: what is still refused {wait} after the \
@@ -169,7 +169,7 @@ fn about_rivals(facts: &Facts<'_>, reading: &Reading) -> Option<OpenQuestion> {
             "Was it a change of roles, or something else that passed?",
             "that the same token is accepted by now tells only that time has passed",
         )),
-        Cause::Propagating if reading.confidence < Confidence::Proven => Some(question(
+        Cause::Propagating => Some(question(
             "Is the change on its way, or does a policy refuse?",
             format!("only time tells: look again {wait} after the grant was made"),
         )),

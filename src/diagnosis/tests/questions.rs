@@ -2,6 +2,7 @@
 
 use super::build::*;
 use super::*;
+use crate::target::OPERATIONS;
 
 fn questions(evidence: Evidence, experiments: Vec<Experiment>) -> Vec<String> {
     let open = told(evidence, experiments).2.undetermined;
@@ -86,4 +87,57 @@ fn a_policy_and_a_change_that_spreads_are_asked_apart() {
     let apart = "Does an access policy refuse, or has a change of roles not spread yet?";
     assert!(asks(&held_and_unknown, apart), "{held_and_unknown:?}");
     assert!(!asks(&questions(unknown, vec![]), apart));
+}
+
+#[test]
+fn an_old_token_that_was_not_compared_is_asked_about() {
+    let old = questions(refused(), vec![held(), old_role()]);
+    assert!(
+        asks(&old, "Is the token too old, or does a policy refuse?"),
+        "{old:?}"
+    );
+}
+
+#[test]
+fn one_object_is_not_asked_about_as_a_list() {
+    let which = "Is one object refused, or does an access policy refuse the call?";
+    let of = |operation| {
+        let mut refused = evidence(machine(), 403, API, &api("not.authorized", "No."), 60);
+        refused.operation = Operation::find(operation).unwrap();
+        let permission = refused.operation.permissions.first().copied().unwrap();
+        asks(
+            &questions(
+                refused,
+                vec![permitted(permission, &["d"]), fresh(403, None)],
+            ),
+            which,
+        )
+    };
+    assert!(of("GET /api/v2/routing/queues"));
+    let single = OPERATIONS
+        .iter()
+        .find(|it| !it.lists && !it.permissions.is_empty());
+    if let Some(single) = single {
+        assert!(!of(&single.label()));
+    }
+}
+
+#[test]
+fn a_token_that_was_given_is_not_missed_where_an_edge_refuses() {
+    let page = "<html><head><title>403 Forbidden</title></head><body>nginx</body></html>";
+    let html: &[(&str, &str)] = &[("content-type", "text/html"), ("server", "nginx")];
+    let mut edge = evidence(machine(), 403, html, page, 3_600);
+    let mut refused = refused();
+    for one in [&mut edge, &mut refused] {
+        let TokenEvidence::Held(facts) = &mut one.token else {
+            unreachable!()
+        };
+        facts.given = true;
+    }
+    let elsewhere = "Would a fresh token be refused too?";
+    assert!(!asks(&questions(edge, vec![control(403)]), elsewhere));
+    assert!(asks(
+        &questions(refused, vec![permitted(VIEW, &[])]),
+        elsewhere
+    ));
 }

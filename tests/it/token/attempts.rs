@@ -155,8 +155,7 @@ async fn k4_renewals_follow_the_lifetime_however_short() {
     }
 }
 
-// K4 also has a reload that leaks the old task: the configuration is read once, so that there is
-// no reload to test. All tasks end with the service; `service.rs` has that.
+// K4 also has a reload that leaks the old task: `service/reload.rs` counts the tasks.
 
 #[tokio::test(start_paused = true)]
 async fn k5_an_error_is_not_kept_for_ever() {

@@ -6,6 +6,7 @@ mod planned;
 mod properties;
 mod questions;
 mod rights;
+mod wording;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 //! A task that ends before it is told to is fatal: a monitor whose loop died and still answers
 //! 200 would be the worst failure of all.
 
+pub mod descriptors;
 mod listeners;
 mod reload;
 

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::args::{Demo, Global, Serve};
 use super::output::say;
 use super::{Misuse, Workers, block_on, load, log, signals, sources};
-use crate::app::{App, Listeners, Reloads};
+use crate::app::{self, App, Listeners, Reloads};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Sources};
 use crate::demo;
@@ -38,6 +38,7 @@ async fn run(config: Config, sources: Sources) -> Result<ExitCode> {
     // Before anything waits: a stop signal during start must be obeyed.
     let signals = signals::install(&mut tasks)?;
     let asked = signals::hangups(&mut tasks)?;
+    app::descriptors::provide(&config).map_err(Misuse)?;
     let listeners = Listeners::open(&config.server)
         .await
         .map_err(|error| Misuse(format!("{error:#}")))?;

@@ -155,7 +155,7 @@ pub(super) static KEYS: &[Key] = &[
             max: 65_536,
         },
         Preset::Integer(512),
-        "Most connections at the same time; further ones wait.",
+        "Most connections at the same time; a further one cuts the longest idle.",
     ),
     key(
         "server",

@@ -41,9 +41,10 @@ pub(super) async fn answer(
         Err(problem) => problem.into_response(),
     };
     harden(response.headers_mut());
-    if carries_body {
-        // No handler reads a body, so a connection that carried one ends here: whatever follows
-        // on it could be part of that body, or smuggled behind it.
+    // No handler reads a body, so a connection that carried one ends here: whatever follows on it
+    // could be part of that body, or smuggled behind it. While the service stops, nobody should
+    // ask on a connection that is about to end.
+    if carries_body || shared.app.stopping.is_cancelled() {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
     }

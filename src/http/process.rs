@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use tokio::time::timeout;
 
 use super::{Shared, status_code};
 use crate::clock::Moment;
@@ -20,14 +21,19 @@ const HEARTBEAT_LIMIT: Duration = Duration::from_mins(1);
 /// Time after start from which unfinished first probes no longer hold readiness back.
 const FIRST_ROUND_LIMIT: Duration = Duration::from_secs(30);
 
+/// What the scheduler may take for a sign of life, before it is said to hang: after the process
+/// was stopped and goes on, requests may be answered before the scheduler has had its turn. The
+/// kubelet waits a second for an answer by default.
+const LAST_CHANCE: Duration = Duration::from_millis(500);
+
 /// `GET /livez`
 pub(super) async fn livez(State(shared): State<Arc<Shared>>) -> Response {
-    let age = shared
-        .app
-        .clock
-        .now()
-        .since(shared.app.monitor.snapshot().at);
-    if age < HEARTBEAT_LIMIT {
+    let app = &shared.app;
+    let mut snapshots = app.monitor.subscribe();
+    let age = app.clock.now().since(snapshots.borrow_and_update().at);
+    let lives = age < HEARTBEAT_LIMIT
+        || matches!(timeout(LAST_CHANCE, snapshots.changed()).await, Ok(Ok(())));
+    if lives {
         return (StatusCode::OK, "ok").into_response();
     }
     let age = age.as_secs();

@@ -4,55 +4,59 @@
 //! shutdown; measured, each of them lets one idle peer hold a resource for ever. The caller owns
 //! the socket and the stop signal.
 
+mod connection;
+mod open;
+mod patience;
+mod seldom;
 mod tls;
 
-use std::collections::HashMap;
-use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::http::Request;
 use axum::response::Response;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::{Id, JoinError, JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::Service;
+use crate::clock::Clock;
 use crate::config;
+use crate::metrics::{Connections, OpenConnection};
 use crate::monitor::verify::LONGEST;
+
+use connection::Accepted;
+use open::Open;
+use seldom::Seldom;
 
 pub use tls::{Secured, Tls};
 
-/// Most headers of one request.
-const MAX_HEADERS: usize = 64;
-
-/// Longest head of one request, and what is read ahead on one connection.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
-
 /// Pause after a failed accept, most often for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
+
+/// Most connections that are cut in a row for their descriptors, before that is no help.
+const CUT_IN_A_ROW: u32 = 8;
+
+/// Pause when requests are being answered on all connections there may be.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
+/// Most connections that were cut and have not ended yet.
+const ENDING: usize = 16;
+
+/// Time between the end of listening and of the connections: what was asked before is heard.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// Deadlines and sizes of the connections.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     connections: usize,
     header_timeout: Duration,
-    /// Time without any acknowledgement after which the kernel gives a peer up; hyper has no
-    /// write timeout, so this is what ends a peer that never reads.
-    user_timeout: Duration,
+    /// What a peer may take to take an answer, and the time without any acknowledgement after
+    /// which the kernel gives it up.
+    write_timeout: Duration,
     /// Age from which a connection takes no more requests, so that load spreads anew.
     max_age: Duration,
     /// What the last request of an aged connection may take.
@@ -63,9 +67,9 @@ struct Limits {
 impl From<&config::Server> for Limits {
     fn from(server: &config::Server) -> Self {
         Self {
-            connections: server.max_connections.clamp(1, Semaphore::MAX_PERMITS),
+            connections: server.max_connections.max(1),
             header_timeout: server.header_timeout,
-            user_timeout: Duration::from_secs(15),
+            write_timeout: Duration::from_secs(15),
             max_age: Duration::from_mins(5),
             // A verification may have begun a moment before.
             age_grace: LONGEST.saturating_add(Duration::from_secs(90)),
@@ -89,72 +93,110 @@ pub async fn serve(
     limits: &config::Server,
     drain: CancellationToken,
 ) -> usize {
+    let door = Door {
+        listener,
+        secured,
+        limits: limits.into(),
+        counts: service.shared.app.metrics.connections().clone(),
+        clock: service.shared.app.clock.clone(),
+    };
     let answer = move |request| service.clone().answer(request);
-    run(listener, secured, answer, limits.into(), drain).await
+    run(door, answer, drain).await
 }
 
-async fn run<A, F>(
+/// Where connections come in.
+struct Door {
     listener: TcpListener,
     secured: Option<Secured>,
-    answer: A,
     limits: Limits,
-    drain: CancellationToken,
-) -> usize
+    counts: Connections,
+    clock: Clock,
+}
+
+async fn run<A, F>(door: Door, answer: A, drain: CancellationToken) -> usize
 where
     A: Fn(Request<Body>) -> F + Clone + Send + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(limits.connections));
+    let Door {
+        listener,
+        secured,
+        limits,
+        counts,
+        clock,
+    } = door;
     let mut connections = JoinSet::new();
-    // One sender per connection, dropped to drain it: its receiver is polled with every request
-    // and costs an atomic load, where a shared token would cost a lock.
-    let mut open = HashMap::new();
-    loop {
+    let mut open = Open::new(clock.clone());
+    let mut crowding = Crowding::new(counts, clock);
+    'accepting: loop {
         let accepted = tokio::select! {
             biased;
             () = drain.cancelled() => break,
-            accepted = accept(&listener, &slots) => accepted,
             Some(ended) = connections.join_next_with_id() => {
-                open.remove(&match &ended {
-                    Ok((id, ())) => *id,
-                    Err(error) => error.id(),
-                });
-                note_panic(ended.map(|(_, ())| ()));
+                open.remove(ended_id(&ended));
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if is_the_peers_fault(&error) => continue,
+            Err(error) => {
+                crowding.not_accepted(&error, &mut open).await;
                 continue;
             }
         };
-        let Some((stream, peer, slot)) = accepted else {
-            continue;
-        };
-        if let Err(error) = tune(&stream, limits.user_timeout) {
-            tracing::debug!(%error, "a connection could not be tuned: {error}");
+        while !has_room(&connections, &open, limits) {
+            if open.count() >= limits.connections && crowding.make_room(&mut open) {
+                continue;
+            }
+            tokio::select! {
+                biased;
+                () = drain.cancelled() => break 'accepting,
+                Some(ended) = connections.join_next_with_id() => open.remove(ended_id(&ended)),
+                () = sleep(BUSY_PAUSE) => {}
+            }
         }
-        let answer = answer.clone();
+        let accepted = Accepted {
+            stream,
+            peer,
+            tls: secured.as_ref().map(Secured::acceptor),
+            idle: open.idle(),
+            counted: crowding.accepted(),
+        };
+        let idle = accepted.idle.clone();
         let (keep, drained) = oneshot::channel();
-        let tls = secured.as_ref().map(Secured::acceptor);
-        let accepted = Accepted { stream, peer, tls };
-        let task = connections.spawn(connection(accepted, answer, limits, drained, slot));
-        open.insert(task.id(), keep);
+        let task = connections.spawn(accepted.serve(answer.clone(), limits, drained));
+        open.insert(task, idle, keep);
     }
     drop(listener);
+    if timeout(LINGER, all_ended(&mut connections)).await.is_ok() {
+        return 0;
+    }
     drop(open);
-    drained(connections, limits.drain_timeout).await
+    drained(connections, limits.drain_timeout.saturating_sub(LINGER)).await
 }
 
-/// Waits for a free slot first, so that peers queue in the kernel's backlog and not in here.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, slot)),
-        Err(error) if is_the_peers_fault(&error) => None,
+/// Whether one more connection may be open, those included that were cut and have not ended yet.
+fn has_room(connections: &JoinSet<()>, open: &Open, limits: Limits) -> bool {
+    let most = limits.connections;
+    open.count() < most && connections.len() < most.saturating_add(ENDING)
+}
+
+/// The task that has ended.
+fn ended_id(ended: &Result<(Id, ()), JoinError>) -> Id {
+    match ended {
+        Ok((id, ())) => *id,
         Err(error) => {
-            tracing::warn!(%error, "a connection could not be accepted: {error}");
-            sleep(ACCEPT_PAUSE).await;
-            None
+            note_panic(error);
+            error.id()
         }
+    }
+}
+
+fn note_panic(error: &JoinError) {
+    if error.is_panic() {
+        tracing::error!(%error, "a connection's task panicked: {error}");
     }
 }
 
@@ -166,133 +208,85 @@ fn is_the_peers_fault(error: &io::Error) -> bool {
     )
 }
 
-fn tune(stream: &TcpStream, user_timeout: Duration) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    #[cfg(target_os = "linux")]
-    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(user_timeout))?;
-    #[cfg(not(target_os = "linux"))]
-    let _unsupported = user_timeout;
-    Ok(())
+/// What is done and said while there are more connections than can be had.
+struct Crowding {
+    counts: Connections,
+    clock: Clock,
+    /// Accepts that failed in a row.
+    failures: u32,
+    failed: Seldom,
+    cut: Seldom,
 }
 
-/// A connection as it was accepted.
-struct Accepted {
-    stream: TcpStream,
-    peer: SocketAddr,
-    /// How to secure it, where it is to be.
-    tls: Option<TlsAcceptor>,
-}
-
-/// Serves one connection for as long as it has its slot.
-async fn connection<F>(
-    accepted: Accepted,
-    answer: impl Fn(Request<Body>) -> F,
-    limits: Limits,
-    drain: oneshot::Receiver<Infallible>,
-    _slot: OwnedSemaphorePermit,
-) where
-    F: Future<Output = Response>,
-{
-    let Accepted { stream, peer, tls } = accepted;
-    match tls {
-        None => speak(stream, peer, answer, limits, drain).await,
-        // In a box, so that a connection without TLS does not reserve the memory of one with it.
-        Some(tls) => Box::pin(secure(stream, peer, tls, answer, limits, drain)).await,
+impl Crowding {
+    fn new(counts: Connections, clock: Clock) -> Self {
+        Self {
+            counts,
+            clock,
+            failures: 0,
+            failed: Seldom::default(),
+            cut: Seldom::default(),
+        }
     }
-}
 
-/// Waits for the handshake, which counts as the beginning of the first head, then speaks HTTP.
-async fn secure<F>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    tls: TlsAcceptor,
-    answer: impl Fn(Request<Body>) -> F,
-    limits: Limits,
-    mut drain: oneshot::Receiver<Infallible>,
-) where
-    F: Future<Output = Response>,
-{
-    let handshake = timeout(limits.header_timeout, tls.accept(stream));
-    let shaken = tokio::select! {
-        biased;
-        shaken = handshake => shaken,
-        // Nothing was asked yet.
-        _ = &mut drain => return,
-    };
-    match shaken {
-        Ok(Ok(stream)) => speak(stream, peer, answer, limits, drain).await,
-        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed: {error}"),
-        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    /// Counts a new connection for as long as what is returned exists.
+    fn accepted(&mut self) -> OpenConnection {
+        self.failures = 0;
+        self.counts.opened()
     }
-}
 
-/// Speaks HTTP until the connection ends, ages or is drained.
-async fn speak<F>(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    peer: SocketAddr,
-    answer: impl Fn(Request<Body>) -> F,
-    limits: Limits,
-    drain: oneshot::Receiver<Infallible>,
-) where
-    F: Future<Output = Response>,
-{
-    let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let answering = answer(request);
-        async { Ok::<_, Infallible>(answering.await) }
-    });
-    let http = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut http = pin!(http);
-    let drained = tokio::select! {
-        biased;
-        result = http.as_mut() => return note_end(result),
-        _ = drain => true,
-        () = sleep(limits.max_age) => false,
-    };
-    http.as_mut().graceful_shutdown();
-    if drained {
-        // The deadline for all connections is `drain_timeout`, after which they are aborted.
-        note_end(http.await);
-    } else if let Ok(result) = timeout(limits.age_grace, http).await {
-        note_end(result);
+    /// Cuts an idle connection, if there is one.
+    fn make_room(&mut self, open: &mut Open) -> bool {
+        let Some(waited) = open.cut_longest_idle() else {
+            return false;
+        };
+        self.counts.cut();
+        if let Some(cut) = self.cut.tell(self.clock.since_start()) {
+            let waited = waited.as_secs();
+            tracing::warn!(
+                cut,
+                "server.max_connections is reached: {cut} connections were cut to make room, each \
+                 the longest without a request, the last one for {waited} s"
+            );
+        }
+        true
     }
-}
 
-/// Peers that break off or send nonsense are everyday events: worth a word only when debugging.
-fn note_end(result: hyper::Result<()>) {
-    if let Err(error) = result {
-        tracing::debug!(%error, "a connection ended early: {error}");
-    }
-}
-
-fn note_panic(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!(%error, "a connection's task panicked: {error}");
+    /// Waits until another try makes sense: the descriptor of an idle connection may be what is missing.
+    async fn not_accepted(&mut self, error: &io::Error, open: &mut Open) {
+        self.counts.not_accepted();
+        self.failures = self.failures.saturating_add(1);
+        if let Some(failures) = self.failed.tell(self.clock.since_start()) {
+            tracing::warn!(
+                %error,
+                failures,
+                "connections cannot be accepted ({failures} since this was last said): {error}"
+            );
+        }
+        if self.failures <= CUT_IN_A_ROW && open.cut_longest_idle().is_some() {
+            self.counts.cut();
+            yield_now().await;
+        } else {
+            sleep(ACCEPT_PAUSE).await;
+        }
     }
 }
 
 /// Waits for open connections, cuts those that take too long and says how many.
 async fn drained(mut connections: JoinSet<()>, deadline: Duration) -> usize {
-    let all_ended = async {
-        while let Some(ended) = connections.join_next().await {
-            note_panic(ended);
-        }
-    };
-    if timeout(deadline, all_ended).await.is_ok() {
+    if timeout(deadline, all_ended(&mut connections)).await.is_ok() {
         return 0;
     }
     let cut = connections.len();
     connections.shutdown().await;
     tracing::warn!(cut, "drain deadline: {cut} open connections were cut");
     cut
+}
+
+async fn all_ended(connections: &mut JoinSet<()>) {
+    while let Some(ended) = connections.join_next().await {
+        ended.unwrap_or_else(|error| note_panic(&error));
+    }
 }
 
 #[cfg(test)]

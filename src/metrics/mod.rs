@@ -4,6 +4,7 @@
 //! value 1 shows no increase. Gauges are made from the snapshot while rendering, so that they
 //! cannot disagree with `/diagnose`. Labels are closed sets; no text from outside becomes one.
 
+mod connections;
 mod gauges;
 mod labels;
 mod process;
@@ -22,6 +23,7 @@ use crate::evidence::{ExperimentKind, Phases};
 use crate::snapshot::Snapshot;
 use crate::target::Name;
 
+pub use connections::{Connections, OpenConnection};
 pub use labels::Route;
 pub use scrape::render as render_scrape;
 
@@ -39,6 +41,7 @@ pub struct Metrics {
     refreshes: RefreshCounters,
     refresh_duration: Histogram,
     http: HttpCounters,
+    connections: Connections,
     scheduler_lag: Gauge,
     reload_successful: IntGauge,
     state_writes: IntCounterVec,
@@ -62,6 +65,7 @@ impl Metrics {
                 "Time from the start to the end of an attempt to mint a token.",
             )?,
             http: HttpCounters::new(&registry)?,
+            connections: Connections::new(&registry)?,
             scheduler_lag: Gauge::with_opts(vectors::opts(
                 "scheduler_lag_seconds",
                 "How late calls began, compared with their slots: the greatest lag of the latest probes.",
@@ -149,6 +153,11 @@ impl Metrics {
     /// Counts an answered request.
     pub fn http_request(&self, route: Route, status: u16, took: Duration) {
         self.http.count(route, status, took);
+    }
+
+    /// Counts connections.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// The exposition in Prometheus' text format, version 0.0.4.

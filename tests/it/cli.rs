@@ -2,6 +2,7 @@
 //! which status it ends.
 
 mod commands;
+mod crowd;
 mod diagnose;
 mod evidence;
 mod service;

@@ -21,6 +21,21 @@ async fn livez_follows_the_heartbeat_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn livez_gives_a_process_that_was_stopped_time_to_go_on() {
+    let stage = Stage::new(failing()).await;
+    let service = Service::new(stage.app.clone());
+    stage.app.clock.sleep_until(after(600).elapsed).await;
+    let scheduler = async {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        let mut snapshot = failing();
+        snapshot.at = stage.app.clock.now();
+        stage.snapshots.send_replace(Arc::new(snapshot));
+    };
+    let (got, ()) = tokio::join!(get("/livez").of(&service), scheduler);
+    assert_eq!((got.status, got.body.as_str()), (200, "ok"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn readyz_waits_for_the_first_round_but_not_for_ever() {
     let mut snapshot = starting();
     snapshot.started = after(50);
@@ -29,12 +44,15 @@ async fn readyz_waits_for_the_first_round_but_not_for_ever() {
     let got = get("/readyz").of(&service).await;
     assert_eq!(got.status, 503);
     assert!(got.body.starts_with("starting"));
+    assert!(!got.headers.contains_key("connection"));
     stage.app.clock.sleep_until(after(80).elapsed).await;
     assert_eq!(get("/readyz").of(&service).await.status, 200);
     stage.app.stopping.cancel();
     let got = get("/readyz").of(&service).await;
     assert_eq!((got.status, got.body.as_str()), (503, "stopping"));
-    assert_eq!(get("/livez").of(&service).await.status, 200);
+    let got = get("/livez").of(&service).await;
+    assert_eq!(got.status, 200);
+    assert_eq!(got.header("connection"), "close", "it is about to end");
 }
 
 #[tokio::test(start_paused = true)]

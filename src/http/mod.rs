@@ -13,6 +13,7 @@ mod age;
 mod diagnose;
 mod discovery;
 mod edge;
+mod exposition;
 mod follow;
 mod guard;
 mod health;
@@ -39,8 +40,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -57,6 +58,7 @@ use crate::monitor::Monitor;
 use crate::snapshot::{Snapshot, TargetView};
 
 use admin::AdminToken;
+use exposition::Latest;
 use problem::{Kind, Problem};
 use verify::Running;
 
@@ -92,6 +94,7 @@ pub struct AppState {
 struct Shared {
     app: AppState,
     admin: Option<AdminToken>,
+    exposition: Latest,
     waiting: Semaphore,
     verifying: Arc<Running>,
 }
@@ -147,6 +150,7 @@ impl Service {
         let shared = Arc::new(Shared {
             app,
             admin,
+            exposition: Latest::default(),
             waiting: Semaphore::new(waiting),
             verifying: Arc::default(),
         });
@@ -258,7 +262,7 @@ fn handlers(route: Route) -> MethodRouter<Arc<Shared>> {
         Route::TimelineTarget => get(timeline::one).layer(vary()),
         Route::TokenRefresh => post(token::refresh_all),
         Route::CredentialRefresh => post(token::refresh_one),
-        Route::Metrics => get(metrics),
+        Route::Metrics => get(exposition::metrics),
         Route::Probe => get(probe::probe),
         Route::Discovery => get(discovery::discovery),
         Route::Page => get(page::page),
@@ -272,15 +276,8 @@ fn vary() -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(VARY, HeaderValue::from_static("accept"))
 }
 
-/// `GET /metrics`
-async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    let app = &shared.app;
-    let body = app.metrics.render(&app.monitor.snapshot(), app.clock.now());
-    exposition(body)
-}
-
 /// Metrics in Prometheus' text format, version 0.0.4.
-fn exposition(body: Vec<u8>) -> Response {
+fn exposition(body: impl IntoResponse) -> Response {
     with_type(body, "text/plain; version=0.0.4; charset=utf-8")
 }
 

@@ -126,7 +126,7 @@ where
         clock,
     } = door;
     let mut connections = JoinSet::new();
-    let mut open = Open::new(clock.clone());
+    let open = Open::new(clock.clone());
     let mut crowding = Crowding::new(counts, clock);
     'accepting: loop {
         let accepted = tokio::select! {
@@ -142,12 +142,12 @@ where
             Ok(accepted) => accepted,
             Err(error) if is_the_peers_fault(&error) => continue,
             Err(error) => {
-                crowding.not_accepted(&error, &mut open).await;
+                crowding.not_accepted(&error, &open).await;
                 continue;
             }
         };
         while !has_room(&connections, &open, limits) {
-            if open.count() >= limits.connections && crowding.make_room(&mut open) {
+            if open.count() >= limits.connections && crowding.make_room(&open) {
                 continue;
             }
             tokio::select! {
@@ -162,6 +162,7 @@ where
             peer,
             tls: secured.as_ref().map(Secured::acceptor),
             idle: open.idle(),
+            open: open.clone(),
             counted: crowding.accepted(),
         };
         let idle = accepted.idle.clone();
@@ -173,7 +174,7 @@ where
     if timeout(LINGER, all_ended(&mut connections)).await.is_ok() {
         return 0;
     }
-    drop(open);
+    open.drain();
     drained(connections, limits.drain_timeout.saturating_sub(LINGER)).await
 }
 
@@ -236,7 +237,7 @@ impl Crowding {
     }
 
     /// Cuts an idle connection, if there is one.
-    fn make_room(&mut self, open: &mut Open) -> bool {
+    fn make_room(&mut self, open: &Open) -> bool {
         let Some(waited) = open.cut_longest_idle() else {
             return false;
         };
@@ -253,7 +254,7 @@ impl Crowding {
     }
 
     /// Waits until another try makes sense: the descriptor of an idle connection may be what is missing.
-    async fn not_accepted(&mut self, error: &io::Error, open: &mut Open) {
+    async fn not_accepted(&mut self, error: &io::Error, open: &Open) {
         self.counts.not_accepted();
         self.failures = self.failures.saturating_add(1);
         if let Some(failures) = self.failed.tell(self.clock.since_start()) {

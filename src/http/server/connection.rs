@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::Limits;
-use super::open::Idle;
+use super::open::{Idle, Open};
 use super::patience::Patient;
 use crate::metrics::OpenConnection;
 
@@ -38,6 +38,7 @@ pub(super) struct Accepted {
     /// How to secure it, where it is to be.
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) idle: Idle,
+    pub(super) open: Open,
     pub(super) counted: OpenConnection,
 }
 
@@ -47,6 +48,7 @@ struct Speech<A> {
     answer: A,
     limits: Limits,
     idle: Idle,
+    open: Open,
     drain: oneshot::Receiver<Infallible>,
 }
 
@@ -66,6 +68,7 @@ impl Accepted {
             peer,
             tls,
             idle,
+            open,
             counted: _counted,
         } = self;
         if let Err(error) = tune(&stream, limits.write_timeout) {
@@ -77,6 +80,7 @@ impl Accepted {
             answer,
             limits,
             idle,
+            open,
             drain,
         };
         match tls {
@@ -124,15 +128,16 @@ where
             answer,
             limits,
             idle,
+            open,
             drain,
         } = self;
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
-            let answering = (idle.answering(), answer(request));
+            let answering = (idle.answering(), answer(request), open.clone());
             async {
-                let (_answering, answer) = answering;
-                Ok::<_, Infallible>(answer.await)
+                let (_answering, answer, open) = answering;
+                Ok::<_, Infallible>(open.untaken(answer.await).await)
             }
         });
         let http = http1::Builder::new()

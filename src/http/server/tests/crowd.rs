@@ -6,15 +6,14 @@ use tokio::net::TcpSocket;
 
 use super::*;
 
+const BIG: &[u8] = b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n";
+
 /// Asks for the large answer on a connection with a small window.
 async fn greedy(running: &Running) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut greedy = socket.connect(running.address).await.unwrap();
-    greedy
-        .write_all(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await
-        .unwrap();
+    greedy.write_all(BIG).await.unwrap();
     greedy
 }
 
@@ -40,8 +39,7 @@ async fn the_same_over_tls() {
     let name = ServerName::try_from("a").unwrap();
     let stream = trusting.connect(name, running.connect().await).await;
     let mut stream = stream.unwrap();
-    let ask = b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n";
-    stream.write_all(ask).await.unwrap();
+    stream.write_all(BIG).await.unwrap();
     sip(stream, &running).await;
 }
 
@@ -114,4 +112,47 @@ async fn what_is_being_answered_is_not_cut() {
         assert!(rest(one).await.ends_with("done"));
     }
     assert_eq!(running.metric("http_connections_cut_total"), 0);
+}
+
+#[tokio::test]
+async fn large_answers_that_nobody_takes_make_room_for_others() {
+    let limits = Limits {
+        header_timeout: Duration::from_mins(1),
+        write_timeout: Duration::from_mins(1),
+        ..LIMITS
+    };
+    let running = Running::with(limits).await;
+    // Each asks for as much as may wait in all.
+    let mut first = greedy(&running).await;
+    first.readable().await.unwrap();
+    let mut second = running.connect().await;
+    second.write_all(BIG).await.unwrap();
+    second.readable().await.unwrap();
+    assert!(
+        rest(&mut first).await.len() < 64 * 1024 * 1024,
+        "it was cut"
+    );
+    assert_eq!(taken(&mut second).await, 64 * 1024 * 1024, "it takes");
+    let mut third = running.connect().await;
+    third.write_all(BIG).await.unwrap();
+    assert_eq!(taken(&mut third).await, 64 * 1024 * 1024);
+    running.open(2).await;
+}
+
+/// The length of the body of one answer.
+async fn taken(stream: &mut TcpStream) -> usize {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.unwrap().parse().unwrap();
+    let mut body = vec![0; length];
+    timeout(PATIENCE, stream.read_exact(&mut body))
+        .await
+        .unwrap()
+        .unwrap()
 }

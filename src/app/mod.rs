@@ -329,3 +329,6 @@ fn early(ended: Result<Ended, tokio::task::JoinError>) -> Result<()> {
         Err(error) => Err(error).context("a task panicked"),
     }
 }
+
+#[cfg(test)]
+mod tests;

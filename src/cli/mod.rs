@@ -173,6 +173,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_defect_has_a_status_of_its_own() {
+        for (error, status) in [
+            (anyhow::anyhow!("the token task ended early"), 70),
+            (Misuse("the port is in use".to_owned()).into(), 2),
+        ] {
+            let ended = block_on(Workers::One, async { Err(error) });
+            assert_eq!(ended, ExitCode::from(status));
+        }
+    }
+
+    #[test]
     fn the_arguments_are_declared_consistently() {
         Arguments::command().debug_assert();
     }

@@ -6,6 +6,7 @@
 
 mod echo;
 mod grants;
+mod keys;
 mod search;
 
 use std::fmt::Write as _;

@@ -77,7 +77,11 @@ fn in_base64(bytes: &[u8]) -> Vec<String> {
 
 /// The first secret of which a trace is in `text`, and the text around it.
 pub(crate) fn leak(text: &str) -> Option<String> {
-    for secret in CANARIES {
+    leak_of(text, CANARIES)
+}
+
+fn leak_of(text: &str, secrets: &[&str]) -> Option<String> {
+    for secret in secrets {
         for trace in traces(secret) {
             if let Some((before, after)) = text.split_once(&trace) {
                 let before: String = before.chars().rev().take(200).collect();
@@ -98,6 +102,15 @@ pub(crate) fn leak(text: &str) -> Option<String> {
 pub(crate) fn assert_silent(what: &str, text: &str) {
     assert!(!text.is_empty(), "{what}: there is nothing to search");
     if let Some(leak) = leak(text) {
+        panic!("{what} says a secret: {leak}");
+    }
+}
+
+/// Fails when `text` holds a trace of one of these secrets.
+#[track_caller]
+pub(crate) fn assert_silent_about(secrets: &[&str], what: &str, text: &str) {
+    assert!(!text.is_empty(), "{what}: there is nothing to search");
+    if let Some(leak) = leak_of(text, secrets) {
         panic!("{what} says a secret: {leak}");
     }
 }

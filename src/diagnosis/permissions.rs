@@ -52,8 +52,7 @@ fn mode(code: &str, lower: &str) -> Option<Mode> {
     match code {
         "missing.any.permissions" => Some(Mode::Any),
         "missing.permissions" => Some(Mode::All),
-        _ if lower.contains("at least one of the following permission")
-            || lower.contains("one of the following permission")
+        _ if lower.contains("one of the following permission")
             || lower.contains("any of the following permission") =>
         {
             Some(Mode::Any)
@@ -192,6 +191,40 @@ mod tests {
             &[],
         );
         check("missing.permissions", "", Some(Mode::All), &[], &[]);
+    }
+
+    #[test]
+    fn each_way_to_say_any_is_known() {
+        for (words, mode) in [
+            ("one of the following permissions", Some(Mode::Any)),
+            ("any of the following permissions", Some(Mode::Any)),
+            ("the following permissions", Some(Mode::All)),
+            ("permissions", None),
+        ] {
+            check("", &format!("{words}: [a:b:c]"), mode, &["a:b:c"], &[]);
+        }
+    }
+
+    #[test]
+    fn a_long_list_is_cut_and_what_is_there_twice_is_read_once() {
+        let list = |count: usize| {
+            let all: Vec<String> = (0..count).map(|one| format!("a:b:c{}", one / 2)).collect();
+            named("", &all.join(", ")).permissions.len()
+        };
+        assert_eq!((list(10), list(100), list(200)), (5, MOST, MOST));
+    }
+
+    #[test]
+    fn a_guid_has_its_lengths_and_hexadecimal_digits_only() {
+        assert!(is_guid(GUID));
+        for other in [
+            "0b5d3a4g-1f2a-4c3b-9d8e-7f6a5b4c3d2e",
+            "0b5d3a4-1f2a-4c3b-9d8e-7f6a5b4c3d2e",
+            "0b5d3a4e-1f2a-4c3b-9d8e-7f6a5b4c3d2e-1",
+            "0b5d3a4e-1f2a-4c3b-9d8e",
+        ] {
+            assert!(!is_guid(other), "{other}");
+        }
     }
 
     #[test]

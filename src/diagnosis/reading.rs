@@ -262,14 +262,14 @@ fn facts(answer: &Answer, exchange: &Exchange) -> AnswerFacts {
     let body = Body::read(answer);
     let (code, message) = match body.error() {
         Some(error) if !error.is_silent() => (error.code.clone(), error.message.clone()),
-        // The body of a success is no message.
-        _ if answer.status < 300 => (None, None),
         _ => (None, excerpt(answer)),
     };
+    // The body of a success is no message.
+    let is_success = answer.status < 300;
     AnswerFacts {
         status: answer.status,
-        code: code.filter(|_| answer.status >= 300),
-        message: message.filter(|_| answer.status >= 300),
+        code: code.filter(|_| !is_success),
+        message: message.filter(|_| !is_success),
         correlation_id: answer.correlation_id().map(str::to_owned),
         retry_after: answer.retry_after(later(exchange.sent_at.wall, exchange.phases.total)),
     }

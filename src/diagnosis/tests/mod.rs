@@ -1,5 +1,6 @@
 mod borders;
 mod build;
+mod details;
 mod experiments;
 mod loss;
 mod planned;

@@ -53,13 +53,30 @@ impl Schedule {
     /// row are at least half an interval apart.
     #[must_use]
     pub fn next(&self, now: Duration, unit: f64) -> Duration {
-        let interval = self.interval.as_nanos().max(1);
-        let offset = self.offset.as_nanos();
-        let earliest = now.saturating_add(self.interval / 2).as_nanos();
-        let slot = earliest.saturating_sub(offset).div_ceil(interval) * interval + offset;
+        let slot = self.slot_after(now) * self.nanos() + self.offset.as_nanos();
         let slot = Duration::from_nanos(u64::try_from(slot).unwrap_or(u64::MAX));
         let shift = self.interval.mul_f64(self.jitter * unit.clamp(0.0, 1.0));
         slot.saturating_add(shift)
+    }
+
+    /// How many slots were passed over when a probe that was due at `due` is followed by one at
+    /// `next`.
+    #[must_use]
+    pub fn skipped(&self, due: Duration, next: Duration) -> u64 {
+        let slot = next.saturating_sub(self.offset).as_nanos() / self.nanos();
+        let skipped = slot.saturating_sub(self.slot_after(due));
+        u64::try_from(skipped).unwrap_or(u64::MAX)
+    }
+
+    /// The number of the slot that follows a probe at `time`.
+    fn slot_after(&self, time: Duration) -> u128 {
+        let earliest = time.saturating_add(self.interval / 2);
+        let earliest = earliest.saturating_sub(self.offset).as_nanos();
+        earliest.div_ceil(self.nanos())
+    }
+
+    fn nanos(&self) -> u128 {
+        self.interval.as_nanos().max(1)
     }
 }
 
@@ -98,6 +115,39 @@ mod tests {
     use proptest::prelude::*;
 
     const INTERVAL: Duration = Duration::from_secs(30);
+
+    proptest! {
+        #[test]
+        fn only_what_was_missed_is_counted(
+            name in "[a-z]{1,8}",
+            targets in 1..1_000_usize,
+            units in (0.0..1.0, 0.0..1.0),
+            missed in 0..100_u32,
+        ) {
+            let schedule = Schedule::new(&name, INTERVAL, 0.2);
+            let first = schedule.first(targets);
+            let second = schedule.next(first, units.0);
+            prop_assert_eq!(schedule.skipped(first, second), 0);
+            // A round that ends late, but before half of the interval, misses nothing.
+            let ends = second + INTERVAL / 4 + INTERVAL * missed;
+            let third = schedule.next(ends, units.1);
+            prop_assert_eq!(schedule.skipped(second, third), u64::from(missed));
+        }
+    }
+
+    #[test]
+    fn a_stop_of_ninety_seconds_skips_three_slots() {
+        let schedule = Schedule {
+            interval: INTERVAL,
+            offset: Duration::ZERO,
+            jitter: 0.0,
+        };
+        let [due, end] = [30, 121].map(Duration::from_secs);
+        let next = schedule.next(end, 0.0);
+        assert_eq!((next.as_secs(), schedule.skipped(due, next)), (150, 3));
+        assert_eq!(schedule.skipped(due, due), 0);
+        assert!(schedule.skipped(due, Duration::MAX) > 1_000_000);
+    }
 
     #[test]
     fn one_target_is_probed_at_once_and_a_fleet_is_spread() {

@@ -13,7 +13,9 @@ mod vectors;
 
 use std::time::Duration;
 
-use prometheus::{Encoder, Gauge, Histogram, IntCounterVec, IntGauge, Registry, TextEncoder};
+use prometheus::{
+    Encoder, Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder,
+};
 
 use self::labels::{EXPERIMENT_RESULTS, Phase, WRITE_RESULTS};
 use self::vectors::{HttpCounters, ProbeCounters, RefreshCounters};
@@ -43,6 +45,7 @@ pub struct Metrics {
     http: HttpCounters,
     connections: Connections,
     scheduler_lag: Gauge,
+    slots_skipped: IntCounter,
     reload_successful: IntGauge,
     state_writes: IntCounterVec,
 }
@@ -70,6 +73,10 @@ impl Metrics {
                 "scheduler_lag_seconds",
                 "How late calls began, compared with their slots: the greatest lag of the latest probes.",
             ))?,
+            slots_skipped: IntCounter::with_opts(vectors::opts(
+                "slots_skipped_total",
+                "Regular slots of targets that passed without a probe, because the one before was late.",
+            ))?,
             reload_successful: IntGauge::with_opts(vectors::opts(
                 "config_last_reload_successful",
                 "Whether the configuration was read successfully the last time: 1 or 0.",
@@ -81,6 +88,9 @@ impl Metrics {
         metrics
             .registry
             .register(Box::new(metrics.scheduler_lag.clone()))?;
+        metrics
+            .registry
+            .register(Box::new(metrics.slots_skipped.clone()))?;
         metrics
             .registry
             .register(Box::new(metrics.reload_successful.clone()))?;
@@ -148,6 +158,11 @@ impl Metrics {
     /// Tells how late a probe began.
     pub fn scheduler_lag(&self, lag: Duration) {
         self.scheduler_lag.set(lag.as_secs_f64());
+    }
+
+    /// Counts regular slots that passed without a probe.
+    pub fn slots_skipped(&self, slots: u64) {
+        self.slots_skipped.inc_by(slots);
     }
 
     /// Counts an answered request.

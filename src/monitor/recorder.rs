@@ -187,6 +187,7 @@ impl Recorder {
     }
 
     fn record(&mut self, report: Report) -> Vec<super::Request> {
+        self.metrics.slots_skipped(report.skipped);
         if let Some(lag) = report.lag {
             self.lag.observe(lag, self.clock.now().elapsed);
             self.metrics.scheduler_lag(self.lag.value());

@@ -65,6 +65,8 @@ pub(super) struct Report {
     pub(super) found: Vec<Examined>,
     /// How late the first call was, compared with its slot; none when somebody asked for it.
     pub(super) lag: Option<Duration>,
+    /// Regular slots since the last one that have passed without a round.
+    pub(super) skipped: u64,
     /// Who waits for the result.
     pub(super) waiting: Vec<Request>,
 }
@@ -139,7 +141,9 @@ impl Watch {
             };
             let end = self.clock.now().elapsed;
             self.charge(purpose, &found, end);
-            let lag = waiting.is_empty().then(|| lag(&found, due)).flatten();
+            let is_regular = waiting.is_empty();
+            let lag = is_regular.then(|| lag(&found, due)).flatten();
+            let mut skipped = 0;
             if !found.is_empty() {
                 // A regular probe may have left unexamined what somebody asks about.
                 let is_examined =
@@ -148,7 +152,11 @@ impl Watch {
                     probed: Some(end),
                     examined: is_examined.then_some(end),
                 };
-                due = self.schedule.next(end, fastrand::f64());
+                let next = self.schedule.next(end, fastrand::f64());
+                if is_regular {
+                    skipped = self.schedule.skipped(due, next);
+                }
+                due = next;
                 if let Some(wait) = found.iter().filter_map(Examined::wait_asked).max() {
                     not_before = end.saturating_add(wait);
                     due = due.max(not_before);
@@ -167,6 +175,7 @@ impl Watch {
                 id: self.id,
                 found,
                 lag,
+                skipped,
                 waiting,
             };
             if self.reports.send(Message::Report(report)).await.is_err() {

@@ -124,6 +124,12 @@ async fn missed_slots_are_skipped_not_made_up() {
     pass(10 * MINUTE).await;
     let probes = platform.probes() - before;
     assert!((21..=23).contains(&probes), "{probes}");
+    let metrics = send(service.address, "GET", "/metrics", "").await.unwrap();
+    let metrics = String::from_utf8(metrics.body).unwrap();
+    let mut lines = metrics.lines();
+    let skipped = lines.find_map(|it| it.strip_prefix("why403_slots_skipped_total "));
+    let skipped: u64 = skipped.unwrap().parse().unwrap();
+    assert!((2..=3).contains(&skipped), "{skipped}");
 }
 
 #[tokio::test(start_paused = true)]

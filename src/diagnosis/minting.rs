@@ -87,7 +87,7 @@ fn says_rate_limit(error: &ErrorBody) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::clock::Moment;
-    use crate::evidence::{Exchange, Fault, FaultKind, Phases, Step};
+    use crate::evidence::{Exchange, Fault, FaultKind, Origin, Phases, Step};
 
     use super::*;
 
@@ -104,6 +104,7 @@ mod tests {
             }),
             Err(kind) => Err(Fault {
                 kind,
+                origin: Origin::Way,
                 detail: String::new(),
             }),
         };

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::clock::later;
 use crate::evidence::{
-    Answer, Evidence, Exchange, ExperimentKind, MintFailure, Step, TokenEvidence,
+    Answer, Evidence, Exchange, ExperimentKind, Fault, MintFailure, Step, TokenEvidence,
 };
 use crate::target::Mode;
 
@@ -28,6 +28,10 @@ pub(super) struct Reading {
     pub(super) answer: Option<AnswerFacts>,
     /// The host of the call that decided.
     pub(super) host: Option<String>,
+    /// And its port.
+    pub(super) port: Option<u16>,
+    /// What the transport did instead of answering that call.
+    pub(super) fault: Option<Fault>,
     /// What the finding was read from, for people; empty when the status says it all.
     pub(super) because: String,
     /// Whether the answer carries the platform's correlation id.
@@ -53,6 +57,8 @@ impl Reading {
             queues: Queues::default(),
             answer: None,
             host: None,
+            port: None,
+            fault: None,
             because: String::new(),
             by_platform: false,
             by: Vec::new(),
@@ -70,7 +76,11 @@ impl Reading {
     }
 
     fn deciding(mut self, exchange: &Exchange) -> Self {
-        self.host = host(exchange);
+        let url = exchange.request.split_once(' ');
+        let url = url.and_then(|(_, url)| Url::parse(url).ok());
+        self.host = url.as_ref().and_then(Url::host_str).map(str::to_owned);
+        self.port = url.as_ref().and_then(Url::port_or_known_default);
+        self.fault = exchange.result.as_ref().err().cloned();
         if let Some(answer) = exchange.answer() {
             self.by_platform = answer.correlation_id().is_some();
             let mut facts = facts(answer, exchange);
@@ -273,9 +283,4 @@ fn facts(answer: &Answer, exchange: &Exchange) -> AnswerFacts {
         correlation_id: answer.correlation_id().map(str::to_owned),
         retry_after: answer.retry_after(later(exchange.sent_at.wall, exchange.phases.total)),
     }
-}
-
-fn host(exchange: &Exchange) -> Option<String> {
-    let (_, url) = exchange.request.split_once(' ')?;
-    Url::parse(url).ok()?.host_str().map(str::to_owned)
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::catalogue::entry;
+use super::catalogue::{entry, lacking};
 use super::facts::settled_kind;
 use super::reading::Reading;
 use super::{Cause, Confidence, Division, EarlyWarning, Finding, Outcome};
-use crate::evidence::{Evidence, printable};
+use crate::evidence::{Evidence, Origin, printable};
 use crate::target::{IdentityKind, Mode, Operation};
 
 /// Most characters of an upstream message that a summary or an evidence line repeats.
@@ -224,9 +224,13 @@ fn happened(outcome: Outcome, evidence: &Evidence, reading: &Reading) -> String 
         }
         outcome => {
             let title = entry(Finding::Other(outcome)).title;
-            match quote(reading) {
-                Some(quote) => format!("{title} ({quote})."),
-                None => format!("{title}."),
+            match (quote(reading), reading.fault.as_ref().map(|it| &it.origin)) {
+                (Some(quote), _) => format!("{title} ({quote})."),
+                (None, Some(Origin::Machine(lack))) => format!("{title}: {}.", lacking(*lack)),
+                (None, Some(Origin::Proxy(address))) => {
+                    format!("{title}, because of the proxy {address}.")
+                }
+                (None, Some(Origin::Way) | None) => format!("{title}."),
             }
         }
     }

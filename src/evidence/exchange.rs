@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::ExperimentKind;
+use super::{ExperimentKind, Fault};
 use crate::clock::Moment;
 
 /// Why a call was made.
@@ -143,53 +143,6 @@ impl Answer {
     #[must_use]
     pub fn correlation_id(&self) -> Option<&str> {
         self.header("inin-correlation-id")
-    }
-}
-
-/// What the transport did instead of answering.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// What kind of failure.
-    pub kind: FaultKind,
-    /// The cause in the words of the library, without URL and without secret.
-    pub detail: String,
-}
-
-/// Kinds of transport failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FaultKind {
-    /// The name could not be resolved.
-    Dns,
-    /// No connection could be made.
-    Connect,
-    /// The TLS handshake failed.
-    Tls,
-    /// No complete answer in time.
-    Timeout,
-    /// The connection ended, or spoke something else than HTTP, before a complete answer.
-    Reset,
-}
-
-impl FaultKind {
-    /// Every kind.
-    pub const ALL: &'static [Self] = &[
-        Self::Dns,
-        Self::Connect,
-        Self::Tls,
-        Self::Timeout,
-        Self::Reset,
-    ];
-
-    /// The name used in saved evidence.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Dns => "dns",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Timeout => "timeout",
-            Self::Reset => "reset",
-        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod exchange;
 mod experiment;
+mod fault;
 pub mod file;
 mod findings;
 mod reduce;
@@ -20,10 +21,11 @@ use jiff::Timestamp;
 use crate::clock::Moment;
 use crate::target::{Expect, IdentityKind, Name, Operation, Target};
 
-pub use exchange::{Answer, Exchange, Fault, FaultKind, Phases, Step, printable};
+pub use exchange::{Answer, Exchange, Phases, Step, printable};
 pub use experiment::{
     Carries, Client, Experiment, ExperimentKind, Found, Grant, Named, Permitted, Policy, TokenOwner,
 };
+pub use fault::{Fault, FaultKind, Lack, Origin};
 pub use findings::{grants, permissions, permitted, token_owner};
 pub use standing::{RoleIn, Standing, TokenAge};
 

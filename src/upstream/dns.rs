@@ -57,6 +57,7 @@ impl Resolver {
         if let ([], Some(denied)) = (addresses.as_slice(), denied.first()) {
             return Err(LookupError::Private(*denied));
         }
+        Timeline::note_addresses(&addresses);
         Timeline::mark(Mark::DnsEnded);
         let with_port = |address: IpAddr| SocketAddr::new(address, 0);
         Ok(addresses.into_iter().map(with_port).collect())

@@ -8,9 +8,12 @@
 
 mod dns;
 mod fault;
+mod local;
+mod proxy;
 mod scrub;
 mod timeline;
 mod tls;
+mod words;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,11 +24,12 @@ use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use url::Url;
 
+use self::fault::Way;
 use self::scrub::Scrubber;
 use self::timeline::{Mark, Timeline};
 use crate::clock::Clock;
 use crate::config::Network;
-use crate::evidence::{Answer, Exchange, Fault, FaultKind, Step, printable};
+use crate::evidence::{Answer, Exchange, Fault, FaultKind, Origin, Step, printable};
 
 /// Most bytes of a body that are read.
 pub const BODY_CAP_BYTES: usize = 64 * 1024;
@@ -133,6 +137,7 @@ pub struct Call<'a> {
 #[derive(Clone, Debug)]
 pub struct Upstream {
     client: Client,
+    proxy: Option<proxy::Proxy>,
     clock: Clock,
 }
 
@@ -168,7 +173,11 @@ impl Upstream {
         let client = builder
             .build()
             .map_err(|error| SetupError::Client(fault::innermost(&error)))?;
-        Ok(Self { client, clock })
+        Ok(Self {
+            client,
+            proxy: network.proxy.as_ref().map(proxy::Proxy::new),
+            clock,
+        })
     }
 
     /// Makes a call of the API.
@@ -193,7 +202,9 @@ impl Upstream {
     /// Makes a call; the body in the exchange is scrubbed, the one beside it is as it came.
     async fn exchange(&self, call: Call<'_>) -> (Exchange, String) {
         let timeline = Timeline::start(&self.clock);
-        let scrubber = Scrubber::new(call.auth, call.form.unwrap_or_default());
+        let proxy = self.proxy.as_ref().filter(|it| it.passes(&call.url));
+        let others = proxy.map(|it| it.secrets(&call.url)).unwrap_or_default();
+        let scrubber = Scrubber::new(call.auth, call.form.unwrap_or_default(), &others);
         let method = if call.form.is_some() {
             Method::POST
         } else {
@@ -201,7 +212,10 @@ impl Upstream {
         };
         let described = format!("{method} {}", call.url);
         let result = match self.request(method, &call) {
-            Ok(request) => self.run(request, &call, &timeline).await,
+            Ok(request) => {
+                self.run(request, &call, &timeline, way(&call.url, proxy))
+                    .await
+            }
             Err(fault) => Err(fault),
         };
         let mut body = String::new();
@@ -252,6 +266,7 @@ impl Upstream {
         };
         builder.build().map_err(|error| Fault {
             kind: FaultKind::Connect,
+            origin: Origin::Way,
             detail: format!("the request cannot be made: {}", error.without_url()),
         })
     }
@@ -261,6 +276,7 @@ impl Upstream {
         request: Request,
         call: &Call<'_>,
         timeline: &Timeline,
+        way: Way<'_>,
     ) -> Result<(u16, HeaderMap, Body), Fault> {
         let exchange = async {
             let mut response = self.client.execute(request).await?;
@@ -273,9 +289,18 @@ impl Upstream {
         let guard = call.timeout.saturating_add(Duration::from_secs(1));
         match tokio::time::timeout(guard, timeline.watch(exchange)).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(fault::classify(&error, timeline)),
-            Err(_) => Err(fault::timed_out(timeline)),
+            Ok(Err(error)) => Err(fault::classify(&error, timeline, way)),
+            Err(_) => Err(fault::timed_out(timeline, way)),
         }
+    }
+}
+
+/// Which way a call of `url` goes.
+fn way<'a>(url: &Url, proxy: Option<&'a proxy::Proxy>) -> Way<'a> {
+    Way {
+        literal: proxy.map_or_else(|| proxy::literal(url), proxy::Proxy::literal),
+        proxy: proxy.map(proxy::Proxy::address),
+        tunnelled: url.scheme() == "https",
     }
 }
 

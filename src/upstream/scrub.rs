@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded::byte_serialize;
 
 use super::{Auth, Field};
@@ -19,7 +19,8 @@ pub(super) struct Scrubber {
 }
 
 impl Scrubber {
-    pub(super) fn new(auth: Auth<'_>, form: &[Field<'_>]) -> Self {
+    /// `others` are secrets of the way, such as the proxy's.
+    pub(super) fn new(auth: Auth<'_>, form: &[Field<'_>], others: &[SecretString]) -> Self {
         let mut needles = Vec::new();
         match auth {
             Auth::Bearer(token) => add(token.expose_secret(), &mut needles),
@@ -34,6 +35,9 @@ impl Scrubber {
             if let Field::Secret(_, secret) = field {
                 add(secret.expose_secret(), &mut needles);
             }
+        }
+        for secret in others {
+            add(secret.expose_secret(), &mut needles);
         }
         // Longest first, so that no needle leaves the tail of another behind.
         needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -138,8 +142,6 @@ fn longest_end(text: &str, needle: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::SecretString;
-
     use super::*;
 
     #[test]
@@ -147,7 +149,7 @@ mod tests {
         let secret = SecretString::from("s3cr3t/+\"~~~~ value");
         let pair = STANDARD.encode("client:s3cr3t/+\"~~~~ value");
         assert!(pair.contains('+'), "{pair} is the same in a URL");
-        let scrubber = Scrubber::new(Auth::Basic("client", &secret), &[]);
+        let scrubber = Scrubber::new(Auth::Basic("client", &secret), &[], &[]);
         for echo in [
             secret.expose_secret().to_owned(),
             STANDARD.encode(secret.expose_secret()),
@@ -174,7 +176,7 @@ mod tests {
             Field::Plain("username", "ada@example.com"),
             Field::Secret("password", &password),
         ];
-        let scrubber = Scrubber::new(Auth::None, &form);
+        let scrubber = Scrubber::new(Auth::None, &form, &[]);
         for echo in [
             password.expose_secret(),
             "p\u{e4}\\\"ss & w\u{f6}rd\\/1",
@@ -191,7 +193,7 @@ mod tests {
     #[test]
     fn a_secret_that_was_cut_is_removed_as_far_as_it_goes() {
         let secret = SecretString::from("tökens3cr3t");
-        let scrubber = Scrubber::new(Auth::Bearer(&secret), &[]);
+        let scrubber = Scrubber::new(Auth::Bearer(&secret), &[], &[]);
         assert_eq!(scrubber.scrub_cut("see tökens3cr"), "see [redacted]");
         assert_eq!(scrubber.scrub_cut("see tökens3cr3t"), "see [redacted]");
         assert_eq!(scrubber.scrub_cut("see tök"), "see [redacted]");

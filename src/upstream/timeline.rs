@@ -4,7 +4,8 @@
 //! connector, and by the TLS session store that the library asks as its first act of a handshake.
 //! All of them run inside the task that makes the call, so a task-local carries the timeline.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::{Clock, Moment};
@@ -57,6 +58,14 @@ pub(super) struct Timeline {
     clock: Clock,
     began: Moment,
     marks: Arc<Mutex<[Option<Duration>; MARKS]>>,
+    notes: Arc<Mutex<Notes>>,
+}
+
+/// What else was seen on the way.
+#[derive(Clone, Debug, Default)]
+struct Notes {
+    /// The addresses that a name server gave.
+    addresses: Vec<IpAddr>,
 }
 
 impl Timeline {
@@ -65,6 +74,7 @@ impl Timeline {
             clock: clock.clone(),
             began: clock.now(),
             marks: Arc::default(),
+            notes: Arc::default(),
         }
     }
 
@@ -83,6 +93,21 @@ impl Timeline {
         CURRENT
             .try_with(|timeline| timeline.set(mark))
             .unwrap_or_default();
+    }
+
+    /// Notes the addresses of the name that the exchange which runs in this task connects to.
+    pub(super) fn note_addresses(addresses: &[IpAddr]) {
+        let note = |timeline: &Self| timeline.notes().addresses = addresses.to_vec();
+        CURRENT.try_with(note).unwrap_or_default();
+    }
+
+    /// The addresses that a name server gave; none for an address that was known.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        self.notes().addresses.clone()
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, mark: Mark) {

@@ -3,6 +3,7 @@
 use super::Context;
 use crate::diagnosis::remedy::Carrier;
 use crate::diagnosis::visibility::Loss;
+use crate::evidence::FaultKind;
 
 /// In which cases a step is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,10 @@ pub(super) enum When {
     OtherGrant,
     /// The same, and the token endpoint does not offer that way.
     UnknownGrant,
+    /// The name of the host was not resolved, or nothing is known of the call.
+    NotResolved,
+    /// It was resolved, or nothing is known of the call.
+    Resolved,
 }
 
 impl When {
@@ -118,6 +123,14 @@ impl When {
                 Self::OtherGrant.holds(context) && code == Some("unsupported_grant_type")
             }
             Self::BelowMinimum => case.below_minimum,
+            Self::NotResolved => match &case.fault {
+                Some(fault) => fault.kind == FaultKind::Dns,
+                None => context.answer.is_none(),
+            },
+            Self::Resolved => case
+                .fault
+                .as_ref()
+                .is_none_or(|it| it.kind != FaultKind::Dns),
             Self::Grantable
             | Self::LossUnknown
             | Self::QueuesGone

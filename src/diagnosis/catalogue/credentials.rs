@@ -275,11 +275,20 @@ pub(super) static TOKEN_ENDPOINT_DOWN: Entry = Entry {
     steps: &[
         both(
             "Look at the evidence: a failed connection is for the network team, a 5xx for Genesys.",
-        ),
+        )
+        .when(When::Resolved),
+        both("Resolve the name on the same machine, in the same container: `getent hosts {host}`.")
+            .when(When::NotResolved),
         both(
-            "Check that this machine may open HTTPS connections to {host} on port 443: firewalls \
-             often allow the API host and forget the login host.",
-        ),
+            "Check the spelling of {host}, the resolver's configuration and its network policy, port \
+             53 included.",
+        )
+        .when(When::NotResolved),
+        both(
+            "Check that this machine may connect to {host} on TCP port {port}: firewalls often allow \
+             the API host and forget the login host.",
+        )
+        .when(When::Resolved),
         both("Look at the Genesys Cloud status page for your region."),
         both("Do not raise the rate of token requests meanwhile; why403 retries by itself."),
     ],

@@ -10,6 +10,7 @@ mod conditions;
 mod credentials;
 mod forbidden;
 mod grants;
+mod origins;
 mod proof;
 mod transport;
 mod wording;
@@ -20,6 +21,7 @@ use super::{AnswerFacts, Cause, Finding, Missing, Outcome, Remedy};
 use crate::evidence::Identity;
 use crate::target::{IdentityKind, Operation};
 
+pub(super) use origins::lacking;
 pub use proof::proof;
 pub(super) use wording::{in_ui, sentence};
 
@@ -219,7 +221,8 @@ pub(super) fn remedy(finding: Finding, context: &Context<'_>) -> Remedy {
             .is_ending
             .then(|| wording::fill(ENDING, context)),
     );
-    for step in entry.steps.iter().filter(|it| it.when.holds(context)) {
+    let own = origins::steps(context).unwrap_or(entry.steps);
+    for step in own.iter().filter(|it| it.when.holds(context)) {
         match step.says {
             Says::Text(_) => steps.extend(filled(step, context)),
             Says::Grant => {
@@ -228,7 +231,9 @@ pub(super) fn remedy(finding: Finding, context: &Context<'_>) -> Remedy {
             }
         }
     }
-    let who = actors::who(finding, context).unwrap_or(entry.who);
+    let who = origins::who(context)
+        .or_else(|| actors::who(finding, context))
+        .unwrap_or(entry.who);
     Remedy {
         who: wording::fill(who, context),
         steps,

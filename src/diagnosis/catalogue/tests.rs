@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::diagnosis::Division;
+use crate::evidence::{Fault, FaultKind, Lack, Origin};
 use crate::target::{Mode, OPERATIONS};
 
 pub(super) fn findings() -> Vec<Finding> {
@@ -92,27 +93,50 @@ fn shown(finding: Finding, kind: IdentityKind, missing: &Missing, host: &str) ->
 /// Every remedy there can be, roughly: each finding, identity, operation, and how much is known.
 fn each_remedy(mut check: impl FnMut(Finding, IdentityKind, &Remedy)) {
     let (nothing, full, answer) = (Missing::default(), full(), answer());
+    let unknown = Case::default();
+    let failed = failed();
+    let known = [
+        (&nothing, None, None, &unknown),
+        (&full, Some(&answer), Some("api.mypurecloud.de"), &unknown),
+    ];
+    let failed = failed
+        .iter()
+        .map(|case| (&nothing, None, Some("api.mypurecloud.de"), case));
+    let known: Vec<_> = known.into_iter().chain(failed).collect();
     for finding in findings() {
         for kind in KINDS {
             let identity = identity(kind);
             for operation in OPERATIONS {
-                for (missing, answer, host) in [
-                    (&nothing, None, None),
-                    (&full, Some(&answer), Some("api.mypurecloud.de")),
-                ] {
+                for (missing, answer, host, case) in &known {
                     let context = Context {
                         identity: &identity,
                         operation,
                         missing,
-                        answer,
-                        host,
-                        case: &Case::default(),
+                        answer: *answer,
+                        host: *host,
+                        case,
                     };
                     check(finding, kind, &remedy(finding, &context));
                 }
             }
         }
     }
+}
+
+/// Calls that no answer came to, by where that lies.
+fn failed() -> Vec<Case> {
+    let lacks = Lack::ALL.iter().map(|lack| Origin::Machine(*lack));
+    let proxy = Origin::Proxy("proxy.example:3128".to_owned());
+    let case = |origin| Case {
+        fault: Some(Fault {
+            kind: FaultKind::Dns,
+            origin,
+            detail: String::new(),
+        }),
+        port: Some(8443),
+        ..Case::default()
+    };
+    lacks.chain([proxy, Origin::Way]).map(case).collect()
 }
 
 fn is_sentence(text: &str) -> bool {

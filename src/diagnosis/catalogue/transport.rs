@@ -37,7 +37,7 @@ pub(super) static CONNECT: Entry = Entry {
         ),
     ],
     steps: &[
-        both("Have outgoing HTTPS (TCP port 443) from this machine to {host} allowed."),
+        both("Have connections from this machine to {host} on TCP port {port} allowed."),
         both("If the way out is a proxy, configure it for why403, and check that it is reachable."),
         both("Allow names rather than addresses: the addresses of the platform's hosts change."),
         both("Check the network policy of the container or cluster, the login host included."),
@@ -54,7 +54,7 @@ pub(super) static TLS: Entry = Entry {
     confused_with: &[unlike("reset", "The session existed and was cut off.")],
     steps: &[
         both(
-            "See who signed: `openssl s_client -connect {host}:443 -servername {host}` shows the \
+            "See who signed: `openssl s_client -connect {host}:{port} -servername {host}` shows the \
              issuer; one of your company's own means TLS inspection.",
         ),
         both(
@@ -83,7 +83,7 @@ pub(super) static TIMEOUT: Entry = Entry {
     steps: &[
         both("Read in the evidence which phase took the time: name, connection, TLS or answer."),
         both(
-            "Without a connection: a firewall drops packets silently; have TCP port 443 to {host} \
+            "Without a connection: a firewall drops packets silently; have TCP port {port} to {host} \
              allowed, or configure the proxy.",
         ),
         both(

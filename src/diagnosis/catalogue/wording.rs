@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::super::Division;
 use super::Context;
-use crate::evidence::Named;
+use crate::evidence::{Named, Origin};
 use crate::target::{Mode, covers};
 
 /// Places in the admin UI. Genesys is moving its menus: where the help pages give two wordings
@@ -159,6 +159,11 @@ fn value(name: &str, context: &Context<'_>) -> String {
         "host" => context
             .host
             .map_or_else(|| "the host that was called".to_owned(), str::to_owned),
+        "port" => context.case.port.unwrap_or(443).to_string(),
+        "proxy" => match context.case.fault.as_ref().map(|fault| &fault.origin) {
+            Some(Origin::Proxy(address)) => format!("the proxy {address}"),
+            _ => "the configured proxy".to_owned(),
+        },
         "wait" => context
             .answer
             .and_then(|answer| answer.retry_after)

@@ -9,7 +9,7 @@ use super::super::{Confidence, Division};
 use super::need::{Need, need};
 use super::roles::{Carrier, Granted, Roles};
 use crate::clock::later;
-use crate::evidence::{Evidence, ExperimentKind, Found, Grant, Named, TokenOwner};
+use crate::evidence::{Evidence, ExperimentKind, Fault, Found, Grant, Named, TokenOwner};
 
 /// What a remedy may name. The default knows nothing.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +62,10 @@ pub(in super::super) struct Case {
     pub(in super::super) was_controlled: bool,
     /// Headers that tell who answered, as `name: value`.
     pub(in super::super) trace: Vec<String>,
+    /// What the transport did instead of answering.
+    pub(in super::super) fault: Option<Fault>,
+    /// The port of the call that decided.
+    pub(in super::super) port: Option<u16>,
 }
 
 impl Case {
@@ -73,6 +77,8 @@ impl Case {
             below_minimum: is_below_minimum(evidence, reading),
             at: evidence.last_probe().map(|probe| probe.sent_at.wall),
             trace: trace(evidence),
+            fault: reading.fault.clone(),
+            port: reading.port,
             is_ending: reading.early_warning.is_some(),
             ends_at: reading.early_warning.as_ref().and_then(|one| one.ends_at),
             ..Self::default()

@@ -2,7 +2,7 @@
 
 use super::build::*;
 use super::*;
-use crate::evidence::{Fault, FaultKind};
+use crate::evidence::{Fault, FaultKind, Origin};
 use Confidence::{Likely, Possible, Proven};
 
 #[test]
@@ -123,6 +123,7 @@ fn the_reason_of_a_failure_is_in_its_summary() {
     let mut failed = evidence(machine(), 200, API, "", 60);
     failed.exchanges[0].result = Err(Fault {
         kind: FaultKind::Dns,
+        origin: Origin::Way,
         detail: "no such name".to_owned(),
     });
     let told = diagnose(&failed);

@@ -7,6 +7,7 @@ mod planned;
 mod properties;
 mod questions;
 mod rights;
+mod transport;
 mod wording;
 
 use std::time::Duration;

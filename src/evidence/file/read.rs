@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::super::{
     Answer, Client, Evidence, Exchange, Experiment, ExperimentKind, Fault, FaultKind, Found, Grant,
-    Identity, MintFailure, Named, Permitted, Phases, Policy, RoleIn, Standing, Step, TokenAge,
-    TokenEvidence, TokenFacts, TokenOwner, printable,
+    Identity, Lack, MintFailure, Named, Origin, Permitted, Phases, Policy, RoleIn, Standing, Step,
+    TokenAge, TokenEvidence, TokenFacts, TokenOwner, printable,
 };
 use super::{Record, Saved, UnreadError, v1};
 use crate::clock::Moment;
@@ -319,8 +319,16 @@ fn fault(file: &v1::Fault) -> Checked<Fault> {
             .find(|it| it.as_str() == text)
             .copied()
     };
+    let lacks = |text: &str| Lack::ALL.iter().find(|it| it.as_str() == text).copied();
+    let lack = optional(file.lack.as_deref(), |one| word(one, lacks)).within("lack")?;
+    let proxy = optional(file.proxy.as_deref(), sentence).within("proxy")?;
     Ok(Fault {
         kind: word(&file.kind, kinds).within("kind")?,
+        origin: match (lack, proxy) {
+            (Some(lack), _) => Origin::Machine(lack),
+            (None, Some(address)) => Origin::Proxy(address),
+            (None, None) => Origin::Way,
+        },
         detail: sentence(&file.detail).within("detail")?,
     })
 }

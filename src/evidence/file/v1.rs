@@ -131,6 +131,12 @@ pub(super) struct Answer {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Fault {
     pub(super) kind: String,
+    /// What this machine lacked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lack: Option<String>,
+    /// The proxy that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) proxy: Option<String>,
     pub(super) detail: String,
 }
 

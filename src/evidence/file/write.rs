@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::super::{
     Answer, Client, Evidence, Exchange, Experiment, Fault, Found, Grant, Identity, MintFailure,
-    Named, Permitted, Phases, Policy, RoleIn, Standing, TokenAge, TokenEvidence, TokenFacts,
-    TokenOwner,
+    Named, Origin, Permitted, Phases, Policy, RoleIn, Standing, TokenAge, TokenEvidence,
+    TokenFacts, TokenOwner,
 };
 use super::v1;
 use crate::clock::Moment;
@@ -147,8 +147,15 @@ fn answer(answer: &Answer) -> v1::Answer {
 }
 
 fn fault(fault: &Fault) -> v1::Fault {
+    let (lack, proxy) = match &fault.origin {
+        Origin::Way => (None, None),
+        Origin::Machine(lack) => (Some(lack.as_str().to_owned()), None),
+        Origin::Proxy(address) => (None, Some(address.clone())),
+    };
     v1::Fault {
         kind: fault.kind.as_str().to_owned(),
+        lack,
+        proxy,
         detail: fault.detail.clone(),
     }
 }

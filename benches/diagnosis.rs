@@ -84,6 +84,7 @@ fn evidence(status: u16, headers: &[(&str, &str)], body: &str) -> Evidence {
         request: "GET https://api.mypurecloud.com/api/v2/routing/queues?pageSize=1".to_owned(),
         sent_at: at,
         phases: Phases::default(),
+        certificate_ends: None,
         flaw: None,
         result: Ok(Answer {
             status,

@@ -15,9 +15,9 @@ use jiff::Timestamp;
 use why403::clock::Moment;
 use why403::config::{HealthPolicy, Level};
 use why403::diagnosis::{Cause, Finding};
-use why403::health::{Health, Thresholds};
+use why403::health::{Health, Reach, Thresholds};
 use why403::metrics::Metrics;
-use why403::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
+use why403::snapshot::{CheckView, CredentialView, PlatformView, Snapshot, TargetView};
 use why403::target::{IdentityKind, Name, Operation};
 use why403::timeline::Timeline;
 
@@ -59,9 +59,12 @@ fn snapshot(names: &[Name]) -> Snapshot {
         Arc::new(TargetView {
             name: name.clone(),
             api: "https://api.mypurecloud.com".to_owned(),
+            host: "api.mypurecloud.com".to_owned(),
+            platform: PlatformView::default(),
             identity: IdentityKind::Machine,
             credential: name.clone(),
             interval: Duration::from_secs(30),
+            notices_within: Duration::from_secs(40),
             thresholds: Thresholds {
                 policy,
                 fall: 3,
@@ -71,6 +74,8 @@ fn snapshot(names: &[Name]) -> Snapshot {
             checks: vec![CheckView {
                 operation: Operation::queues(),
                 health: Health::default(),
+                reach: Reach::default(),
+                suspected: false,
                 diagnosis: None,
                 evidence: None,
                 since: None,
@@ -88,12 +93,14 @@ fn snapshot(names: &[Name]) -> Snapshot {
             token: None,
             last_failure: None,
             rate_limit_remaining: Some(299),
+            login: PlatformView::default(),
         })
     };
     Snapshot {
         sequence: 1,
         at: now,
         started: now,
+        suspected_local_fault: false,
         targets: names.iter().map(target).collect(),
         credentials: names.iter().map(credential).collect(),
     }

@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::Moment;
 use crate::diagnosis::{Diagnosis, Outcome};
 use crate::evidence::file::{Record, Saved};
 use crate::evidence::{Evidence, TokenFacts};
-use crate::health::{Health, Thresholds, Verdict, worst};
+use crate::health::{Health, Reach, Seen, Thresholds, Verdict, worst};
 use crate::target::{IdentityKind, Name, Operation};
 use crate::timeline::Timeline;
 
@@ -26,6 +26,9 @@ pub struct Snapshot {
     pub at: Moment,
     /// When the service started.
     pub started: Moment,
+    /// Whether most targets on several hosts cannot be reached at once, so that the cause is probably
+    /// here.
+    pub suspected_local_fault: bool,
     /// All targets, in the order of the configuration.
     pub targets: Vec<Arc<TargetView>>,
     /// All credentials, in the order of their first use.
@@ -82,12 +85,18 @@ pub struct TargetView {
     pub name: Name,
     /// Base URL of its API, without a trailing slash.
     pub api: String,
+    /// The host in it.
+    pub host: String,
+    /// What its answers showed of the platform.
+    pub platform: PlatformView,
     /// Whose permissions decide.
     pub identity: IdentityKind,
     /// The credential that it uses.
     pub credential: Name,
     /// Time between probes.
     pub interval: Duration,
+    /// Longest time until a probe notices a fault: the interval and a timeout.
+    pub notices_within: Duration,
     /// How results become a verdict.
     pub thresholds: Thresholds,
     /// Its operations; at least one.
@@ -144,6 +153,16 @@ impl TargetView {
     }
 }
 
+/// What connections and answers showed of a platform, apart from access.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlatformView {
+    /// When the certificate ends that it showed last; none where none was seen.
+    pub certificate_ends: Option<Timestamp>,
+    /// How far its clock is ahead of ours, at least; negative when it is behind, none where no
+    /// answer told.
+    pub clock_skew: Option<SignedDuration>,
+}
+
 /// One operation of one target.
 #[derive(Clone, Debug)]
 pub struct CheckView {
@@ -151,6 +170,10 @@ pub struct CheckView {
     pub operation: &'static Operation,
     /// The row of results so far.
     pub health: Health,
+    /// The same without the latest ones, if they reached nobody.
+    pub reach: Reach,
+    /// Whether a fault here is suspected, so that such results do not count.
+    pub suspected: bool,
     /// The latest diagnosis; none before the first probe.
     pub diagnosis: Option<Arc<Diagnosis>>,
     /// What it rests on, without what no diagnosis reads.
@@ -169,7 +192,35 @@ impl CheckView {
     /// The verdict about this operation.
     #[must_use]
     pub fn verdict(&self, now: Moment, thresholds: &Thresholds) -> Verdict {
-        self.health.verdict(now, thresholds)
+        let verdict = self.health.verdict(now, thresholds);
+        if self.is_doubted() {
+            verdict.doubted(thresholds)
+        } else {
+            verdict
+        }
+    }
+
+    /// Whether the latest results do not count, because a fault here is suspected.
+    #[must_use]
+    pub fn is_doubted(&self) -> bool {
+        self.suspected && self.reach.unreached_since().is_some()
+    }
+
+    /// Begins or ends to suspect a fault here: what reached nobody does not count then.
+    pub fn suspect(&mut self, suspected: bool) {
+        self.suspected = suspected;
+        if let Some(before) = self.reach.before().filter(|_| suspected) {
+            self.health = before;
+        }
+    }
+
+    /// Takes a result into account; `is_unreached` if it reached nobody.
+    pub fn observe(&mut self, seen: Seen, is_unreached: bool, at: Moment, thresholds: &Thresholds) {
+        self.reach = self.reach.observe(seen, is_unreached, at, thresholds);
+        self.health = match self.reach.before().filter(|_| self.suspected) {
+            Some(before) => before,
+            None => self.health.observe(seen, at, thresholds),
+        };
     }
 }
 
@@ -188,4 +239,6 @@ pub struct CredentialView {
     pub last_failure: Option<Outcome>,
     /// What the API last reported as left of the rate limit.
     pub rate_limit_remaining: Option<u32>,
+    /// What connections to the login host showed.
+    pub login: PlatformView,
 }

@@ -242,7 +242,8 @@ impl App {
         let (sender, read) = mpsc::channel(1);
         if let Some(reloads) = reloads {
             let (clock, stop) = (self.clock.clone(), self.stop.clone());
-            let work = reload::run(reloads, clock, sender);
+            let roots = self.config.network.tls_roots.clone();
+            let work = reload::run(reloads, roots, clock, sender);
             monitor::supervise(&mut self.tasks, "configuration", &stop, work);
         }
         read

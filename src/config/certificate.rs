@@ -189,11 +189,12 @@ fn shown(path: &Path) -> String {
     quoted(&path.to_string_lossy())
 }
 
-/// The end of a certificate's time; none where it does not read as one.
+/// The end of the time of a certificate in DER; none where it does not read as one.
 ///
 /// RFC 5280, section 4.1: `Certificate { TBSCertificate { version?, serialNumber, signature,
 /// issuer, validity { notBefore, notAfter }, … }, … }`.
-pub(super) fn not_after(certificate: &[u8]) -> Option<Timestamp> {
+#[must_use]
+pub fn not_after(certificate: &[u8]) -> Option<Timestamp> {
     const VERSION: u8 = 0xa0;
     const UTC_TIME: u8 = 0x17;
     let (_, certificate, _) = value(certificate)?;

@@ -33,7 +33,7 @@ mod tests;
 use std::fmt;
 use std::path::PathBuf;
 
-pub use certificate::Identity;
+pub use certificate::{Identity, not_after};
 pub use default_toml::default_toml;
 pub use duration::format as format_duration;
 pub use duration::read as read_duration;
@@ -91,6 +91,16 @@ pub struct Loaded {
 pub fn read_file(sources: &Sources) -> Option<Vec<u8>> {
     let path = file_path(sources, &mut Problems::default())?;
     file::read_bytes(&path)
+}
+
+/// A digest of what the file of certificate authorities holds now; none where none is named or it
+/// cannot be read.
+#[must_use]
+pub fn read_roots(roots: &TlsRoots) -> Option<[u8; 32]> {
+    match roots {
+        TlsRoots::Bundled | TlsRoots::System => None,
+        TlsRoots::File { path, .. } => resolve::certificates_digest(path),
+    }
 }
 
 /// Loads the configuration.

@@ -203,7 +203,23 @@ pub enum TlsRoots {
     /// Those of the operating system.
     System,
     /// Those in a PEM file.
-    File(PathBuf),
+    File {
+        /// The file.
+        path: PathBuf,
+        /// A digest of what it held, so that a renewed file is another setting.
+        digest: [u8; 32],
+    },
+}
+
+impl TlsRoots {
+    /// A digest of the file, as it was when the configuration was read; none where none is named.
+    #[must_use]
+    pub fn digest(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Bundled | Self::System => None,
+            Self::File { digest, .. } => Some(*digest),
+        }
+    }
 }
 
 /// What is written to standard error.

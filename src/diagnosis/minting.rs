@@ -114,6 +114,7 @@ mod tests {
                 request: "POST https://login.example/oauth/token".to_owned(),
                 sent_at: at,
                 phases: Phases::default(),
+                certificate_ends: None,
                 result,
                 flaw: None,
             }),

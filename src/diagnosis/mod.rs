@@ -39,6 +39,7 @@ pub use model::{
     Missing, OpenQuestion, Queue, Queues, Remedy, RuledOut, Tool,
 };
 pub use plan::{Ask, Depth, MOST_CALLS, next};
+pub use words::{NOTEWORTHY_SKEW, clocks_differ};
 
 /// Says what the evidence means.
 #[must_use]
@@ -67,6 +68,7 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
             TokenEvidence::Unknown | TokenEvidence::Unavailable(_) => None,
         },
         standing: Standing::of(evidence, reading.queues.total),
+        clock_skew: evidence.clock_skew(),
         early_warning: reading.early_warning.clone(),
         remedy,
         ruled_out: exclusions::ruled_out(&exclusions),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Cause, Outcome};
 use crate::evidence::{Identity, Standing, TokenFacts, TokenOwner};
@@ -35,6 +35,9 @@ pub struct Diagnosis {
     pub token: Option<TokenFacts>,
     /// How the caller stands, as far as it was asked for.
     pub standing: Standing,
+    /// How far the platform's clock is ahead of ours, at least; negative when it is behind, none when
+    /// no answer told.
+    pub clock_skew: Option<SignedDuration>,
     /// Access that works and is about to end.
     pub early_warning: Option<EarlyWarning>,
     /// The queues (or other entities) that were visible.

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::catalogue::{entry, lacking};
 use super::facts::settled_kind;
 use super::reading::Reading;
 use super::{Cause, Confidence, Division, EarlyWarning, Finding, Outcome};
 use crate::evidence::{Evidence, Origin, printable};
 use crate::target::{IdentityKind, Mode, Operation};
+
+/// From which on a difference of the clocks is told: tokens leave a margin of half a minute, and
+/// clocks that are kept by NTP are apart by far less than a second.
+pub const NOTEWORTHY_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// Most characters of an upstream message that a summary or an evidence line repeats.
 pub(super) const QUOTE_CAP: usize = 160;
@@ -25,8 +31,37 @@ pub(super) fn summary(evidence: &Evidence, reading: &Reading) -> String {
     if matches!(reading.finding, Finding::Forbidden(_)) && by_one_answer {
         sentences.push("One answer alone does not prove it.".to_owned());
     }
+    sentences.extend(clocks(evidence, reading.finding.outcome()));
     sentences.extend(reading.early_warning.as_ref().map(warned));
     sentences.join(" ")
+}
+
+/// That the clocks differ, where that may be the reason: tokens, assertions and certificates have
+/// dates.
+fn clocks(evidence: &Evidence, outcome: Outcome) -> Option<String> {
+    let is_dated = matches!(
+        outcome,
+        Outcome::TokenRejected | Outcome::TokenExpired | Outcome::GrantRejected | Outcome::Tls
+    );
+    let skew = evidence
+        .clock_skew()
+        .filter(|it| is_dated && it.abs() >= NOTEWORTHY_SKEW)?;
+    Some(format!(
+        "{}: that alone can be the reason.",
+        clocks_differ(skew)
+    ))
+}
+
+/// How the clocks differ, as a sentence without its end.
+#[must_use]
+pub fn clocks_differ(skew: SignedDuration) -> String {
+    let side = if skew.is_positive() {
+        "ahead of"
+    } else {
+        "behind"
+    };
+    let apart = ago(skew.unsigned_abs());
+    format!("The platform's clock is {apart} {side} this machine's")
 }
 
 /// What the finding rests on.

@@ -59,6 +59,9 @@ pub struct Exchange {
     pub sent_at: Moment,
     /// How long its phases took.
     pub phases: Phases,
+    /// When the certificate ends that the host showed, whether or not it is trusted; not saved,
+    /// because no diagnosis reads it.
+    pub certificate_ends: Option<Timestamp>,
     /// The answer, or what the transport did instead.
     pub result: Result<Answer, Fault>,
     /// Why a success of the token endpoint, whose body is not kept, holds no usable token.

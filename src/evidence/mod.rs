@@ -5,6 +5,7 @@
 //! ever part of it: requests name method and URL only, and answers of the token endpoint keep
 //! their body only when it holds no token.
 
+mod clocks;
 mod exchange;
 mod experiment;
 mod fault;

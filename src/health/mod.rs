@@ -5,7 +5,11 @@
 //! needs `rise` in a row, and the first success ever counts at once. A rate limit says nothing
 //! about access and keeps the last verdict. A result that is too old is neither green nor red.
 
+mod suspicion;
+
 use std::time::Duration;
+
+pub use suspicion::{Reach, Sight, is_suspected, reaches_nobody};
 
 use crate::clock::Moment;
 use crate::config::{HealthPolicy, Level};
@@ -60,6 +64,8 @@ pub enum State {
     Unhealthy,
     /// Some successes after a failure, not yet enough to change the verdict.
     Recovering,
+    /// The latest results reached nobody, and a fault here is suspected: they do not count.
+    Doubted,
     /// The last result is too old to say anything.
     Stale,
 }
@@ -74,6 +80,7 @@ impl State {
             Self::Degrading => "degrading",
             Self::Unhealthy => "unhealthy",
             Self::Recovering => "recovering",
+            Self::Doubted => "doubted",
             Self::Stale => "stale",
         }
     }
@@ -86,6 +93,19 @@ pub struct Verdict {
     pub status: Status,
     /// Why.
     pub state: State,
+}
+
+impl Verdict {
+    /// The same while a fault here is suspected: a warning at least, unless nothing is known, or
+    /// nothing any more.
+    #[must_use]
+    pub fn doubted(self, thresholds: &Thresholds) -> Self {
+        if matches!(self.state, State::Starting | State::Stale) {
+            return self;
+        }
+        let doubt = Status::Warn.min(thresholds.policy.outage.into());
+        verdict(self.status.max(doubt), State::Doubted)
+    }
 }
 
 /// How results become a verdict.

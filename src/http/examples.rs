@@ -15,10 +15,10 @@ use crate::diagnosis::{
     OpenQuestion, Outcome, Queue, Queues, Remedy, RuledOut, Tool,
 };
 use crate::evidence::{Identity, Named, Permitted, RoleIn, Standing, TokenAge, TokenFacts};
-use crate::health::{Health, Thresholds, stale_after};
+use crate::health::{Health, Reach, Thresholds, stale_after};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
-use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
+use crate::snapshot::{CheckView, CredentialView, PlatformView, Snapshot, TargetView};
 use crate::target::{IdentityKind, Mode, Name, Operation};
 use crate::timeline::Timeline;
 
@@ -89,6 +89,7 @@ fn empty(target: &str, finding: Finding) -> Diagnosis {
         owner: None,
         token: Some(token_facts()),
         standing: Standing::default(),
+        clock_skew: Some(jiff::SignedDuration::ZERO),
         early_warning: None,
         queues: Queues::default(),
         remedy: Remedy::default(),
@@ -266,6 +267,8 @@ pub(super) fn check(diagnosis: Option<Diagnosis>, rows: u32) -> CheckView {
     CheckView {
         operation: Operation::queues(),
         health,
+        reach: Reach::default(),
+        suspected: false,
         since: diagnosis.as_ref().map(|_| after(10).wall),
         last_probe: diagnosis.as_ref().map(|_| at),
         last_success: diagnosis.as_ref().filter(|it| good(it)).map(|_| at),
@@ -279,9 +282,12 @@ pub(super) fn target(text: &str, check: CheckView) -> Arc<TargetView> {
     Arc::new(TargetView {
         name: name(text),
         api: "https://api.mypurecloud.de".to_owned(),
+        host: "api.mypurecloud.de".to_owned(),
+        platform: PlatformView::default(),
         identity: IdentityKind::Machine,
         credential: name("prod-eu"),
         interval: Duration::from_secs(30),
+        notices_within: Duration::from_secs(40),
         thresholds: thresholds(),
         checks: vec![check],
     })
@@ -292,6 +298,7 @@ pub(super) fn snapshot(targets: Vec<Arc<TargetView>>) -> Snapshot {
         sequence: 7,
         at: after(60),
         started: after(0),
+        suspected_local_fault: false,
         targets,
         credentials: vec![Arc::new(CredentialView {
             name: name("prod-eu"),
@@ -300,6 +307,7 @@ pub(super) fn snapshot(targets: Vec<Arc<TargetView>>) -> Snapshot {
             token: Some(token_facts()),
             last_failure: None,
             rate_limit_remaining: None,
+            login: PlatformView::default(),
         })],
     }
 }

@@ -167,7 +167,7 @@ fn render(targets: &[Arc<TargetView>], now: Moment) -> Bytes {
         release_id: env!("CARGO_PKG_VERSION"),
         service_id: "why403",
         description: "whether Genesys Cloud queues can be read",
-        output: note(verdict),
+        output: doubted(targets).or(note(verdict)),
         checks: targets
             .iter()
             .zip(&labels)
@@ -210,11 +210,20 @@ fn word(status: Status) -> &'static str {
     }
 }
 
+/// That a fault here is suspected, where a target is affected.
+fn doubted(targets: &[Arc<TargetView>]) -> Option<&'static str> {
+    let mut checks = targets.iter().flat_map(|target| &target.checks);
+    checks.any(CheckView::is_doubted).then_some(DOUBTED)
+}
+
+const DOUBTED: &str = "local fault suspected: most targets on several hosts cannot be reached";
+
 /// What a status alone does not say.
 fn note(verdict: Verdict) -> Option<&'static str> {
     match (verdict.state, verdict.status) {
         (Reason::Stale, _) => Some("stale: no result for too long"),
         (_, Status::Unknown) => Some("starting: no result has settled the verdict yet"),
+        (Reason::Doubted, _) => Some(DOUBTED),
         (Reason::Degrading, _) => Some("degrading: the latest probes failed"),
         (Reason::Recovering, _) => Some("recovering: the latest probes succeeded"),
         _ => None,

@@ -111,6 +111,8 @@ struct Page<'a> {
     /// The address of this view, ready for one more parameter.
     here: String,
     refreshes: bool,
+    /// That a fault here is suspected.
+    suspicion: Option<&'static str>,
     /// Whether one target was asked for.
     alone: bool,
     cards: Vec<Card<'a>>,
@@ -141,6 +143,7 @@ impl<'a> Page<'a> {
             now: When::new(now, now),
             here,
             refreshes: view.refreshes,
+            suspicion: report.suspected_local_fault.then_some(wire::LOCAL_FAULT),
             alone,
             cards: cards.iter().map(|entry| Card::new(entry, now)).collect(),
             fleet,
@@ -288,6 +291,7 @@ fn note(entry: &Entry<'_>) -> Option<&'static str> {
         Reason::Stale => Some("Stale: no result for too long; access may have changed since."),
         Reason::Degrading => Some("The latest probes failed; not yet often enough to count."),
         Reason::Recovering => Some("The latest probes succeeded; not yet often enough to count."),
+        Reason::Doubted => Some("A fault here is suspected; the latest results do not count."),
         Reason::Starting | Reason::Healthy | Reason::Unhealthy => None,
     }
 }
@@ -366,6 +370,9 @@ fn facts(entry: &Entry<'_>, now: Timestamp) -> Vec<Fact> {
         time("Last probe", entry.last_probe),
         time("Unchanged since", entry.since.map(|Time(at)| at)),
         token,
+        entry
+            .clocks_differ()
+            .map(|words| Fact::new("Clocks", words, None)),
         Some(Fact::new(
             "Caller",
             format!("{}, {}", caller.kind, caller.grant),

@@ -24,6 +24,10 @@ pub fn render(report: &Report<'_>, color: bool) -> String {
     let mut sheet = Sheet::new(color);
     let mut entries: Vec<_> = report.diagnoses.iter().collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.verdict_status()));
+    if report.suspected_local_fault {
+        sheet.paragraph(0, wire::LOCAL_FAULT);
+        sheet.gap();
+    }
     if let [_, _, ..] = entries.as_slice() {
         tally(&mut sheet, &entries);
     }
@@ -204,6 +208,7 @@ fn doubts(sheet: &mut Sheet, entry: &Entry<'_>, Time(now): Time) {
         State::Recovering => {
             "The latest probes succeeded; not yet often enough to count.".to_owned()
         }
+        State::Doubted => "A fault here is suspected; the latest results do not count.".to_owned(),
         State::Starting | State::Healthy | State::Unhealthy => return,
     };
     sheet.paragraph(2, &words);
@@ -279,6 +284,9 @@ fn facts(sheet: &mut Sheet, entry: &Entry<'_>, Time(now): Time) {
     sheet.field("Caller", &plain(&caller));
     if let Some(token) = &entry.token {
         sheet.field("Token", &plain(&token_facts(token, now)));
+    }
+    if let Some(difference) = entry.clocks_differ() {
+        sheet.field("Clocks", &difference);
     }
     if let Some(Time(since)) = entry.since {
         let ago = relative(since, now);

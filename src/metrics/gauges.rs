@@ -6,7 +6,7 @@ use prometheus::{Gauge, GaugeVec};
 
 use super::vectors::opts;
 use crate::clock::Moment;
-use crate::snapshot::{CredentialView, Snapshot, TargetView};
+use crate::snapshot::{CredentialView, PlatformView, Snapshot, TargetView};
 
 /// All gauges of a snapshot.
 pub(super) fn gauges(snapshot: &Snapshot) -> Vec<MetricFamily> {
@@ -42,6 +42,21 @@ pub(super) fn gauges(snapshot: &Snapshot) -> Vec<MetricFamily> {
         "Queues visible to the latest probe; 0 while access does not work.",
         &TargetView::queues_visible,
     ));
+    families.extend(targets(
+        "certificate_expiry_timestamp_seconds",
+        "When the certificate of the target's API ends, as it was shown last; 0 before, and without \
+         TLS.",
+        &|target| ends(target.platform),
+    ));
+    families.extend(targets(
+        "clock_skew_seconds",
+        "How far the platform's clock is ahead of ours, at least, by the date of its latest answer; \
+         negative when it is behind, 0 before the first.",
+        &|target| {
+            let skew = target.platform.clock_skew;
+            skew.map_or(0.0, |it| it.as_secs_f64())
+        },
+    ));
     let credentials = |name: &str, help: &str, value: &dyn Fn(&CredentialView) -> Option<f64>| {
         vector(
             name,
@@ -66,7 +81,23 @@ pub(super) fn gauges(snapshot: &Snapshot) -> Vec<MetricFamily> {
         "Calls left in the rate limit, as the API last reported it.",
         &|credential| credential.rate_limit_remaining.map(f64::from),
     ));
-    families.extend(heartbeat(snapshot));
+    families.extend(credentials(
+        "login_certificate_expiry_timestamp_seconds",
+        "When the certificate of the credential's login host ends, as it was shown with the latest \
+         token; 0 before, and without TLS.",
+        &|credential| Some(ends(credential.login)),
+    ));
+    families.extend(single(
+        "scheduler_heartbeat_timestamp_seconds",
+        "When the scheduler last showed that it works.",
+        seconds(Some(snapshot.at)),
+    ));
+    families.extend(single(
+        "suspected_local_fault",
+        "Whether most targets, on several hosts, cannot be reached at once, so that the cause is \
+         probably here: 1 or 0.",
+        f64::from(u8::from(snapshot.suspected_local_fault)),
+    ));
     families
 }
 
@@ -90,16 +121,17 @@ fn vector<'a>(
     families
 }
 
-fn heartbeat(snapshot: &Snapshot) -> Vec<MetricFamily> {
-    let opts = opts(
-        "scheduler_heartbeat_timestamp_seconds",
-        "When the scheduler last showed that it works.",
-    );
-    let Ok(gauge) = Gauge::with_opts(opts) else {
+fn single(name: &str, help: &str, value: f64) -> Vec<MetricFamily> {
+    let Ok(gauge) = Gauge::with_opts(opts(name, help)) else {
         return Vec::new();
     };
-    gauge.set(seconds(Some(snapshot.at)));
+    gauge.set(value);
     gauge.collect()
+}
+
+fn ends(platform: PlatformView) -> f64 {
+    let ends = platform.certificate_ends;
+    ends.map_or(0.0, |at| at.as_duration().as_secs_f64())
 }
 
 fn seconds(at: Option<Moment>) -> f64 {

@@ -17,6 +17,7 @@ fn snapshot() -> Snapshot {
         sequence: 0,
         at,
         started: at,
+        suspected_local_fault: false,
         targets: Vec::new(),
         credentials: Vec::new(),
     }

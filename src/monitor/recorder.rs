@@ -10,10 +10,12 @@ use super::watch::{Examined, Message, Report};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::diagnosis::{Diagnosis, Outcome};
-use crate::evidence::Evidence;
-use crate::health::{Health, Seen, Thresholds, stale_after};
+use crate::evidence::{Evidence, Exchange};
+use crate::health::{
+    Health, Reach, Seen, Sight, Thresholds, is_suspected, reaches_nobody, stale_after,
+};
 use crate::metrics::Metrics;
-use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
+use crate::snapshot::{CheckView, CredentialView, PlatformView, Snapshot, TargetView};
 use crate::store::Store;
 use crate::target::{Name, Target};
 use crate::timeline::{Recorded, Timeline, is_news};
@@ -53,6 +55,8 @@ pub(super) struct Recorder {
     /// The place of each watch's target in the snapshot.
     places: HashMap<u64, usize>,
     lag: Lag,
+    /// Whether somebody is reached again, or not any more, since it was last asked what that means.
+    reach_changed: bool,
     snapshot: Snapshot,
     published: watch::Sender<Arc<Snapshot>>,
 }
@@ -94,6 +98,7 @@ impl Recorder {
             sequence: 0,
             at: now,
             started: now,
+            suspected_local_fault: false,
             targets: Vec::new(),
             credentials: Vec::new(),
         };
@@ -106,6 +111,7 @@ impl Recorder {
             remaining: HashMap::new(),
             places: HashMap::new(),
             lag: Lag::default(),
+            reach_changed: false,
             snapshot,
             published,
         };
@@ -139,6 +145,9 @@ impl Recorder {
                     }
                 }
             }
+            if std::mem::take(&mut self.reach_changed) {
+                self.suspect();
+            }
             self.publish();
             heartbeat = self.snapshot.at.elapsed + HEARTBEAT;
             for request in waiting {
@@ -165,9 +174,14 @@ impl Recorder {
             if let Some(known) = known.remove(&view.name).filter(|_| wanted.inherits) {
                 inherit(&mut view, &known);
             }
+            let suspected = self.snapshot.suspected_local_fault;
+            for check in &mut view.checks {
+                check.suspect(suspected);
+            }
             self.places.insert(wanted.id, place);
             self.snapshot.targets.push(Arc::new(view));
         }
+        self.reach_changed = true;
         self.tokens = roster.tokens;
         let names = self.tokens.iter().map(|it| it.credential().name.clone());
         let credentials: Vec<Name> = names.collect();
@@ -224,14 +238,43 @@ impl Recorder {
             self.remaining.insert(target.credential.clone(), left);
         }
         let target = Arc::make_mut(target);
+        show_platform(&mut target.platform, &evidence);
         if let Some(check) = target.checks.get_mut(operation) {
             let timeline = Arc::make_mut(&mut check.timeline);
             let recorded = timeline.observe(&diagnosis, evidence.before.as_ref());
             if let Some(store) = &self.store {
                 keep(store, &diagnosis, &evidence, recorded);
             }
+            let was_unreached = check.reach.unreached_since().is_some();
             update(check, diagnosis, &evidence, &target.thresholds);
+            self.reach_changed |= was_unreached != check.reach.unreached_since().is_some();
             check.evidence = Some(Arc::new(evidence.reduced()));
+        }
+    }
+
+    /// Asks whether the latest failures have a common cause here, and tells when that changes.
+    fn suspect(&mut self) {
+        let before = self.snapshot.suspected_local_fault;
+        let targets = self.snapshot.targets.iter();
+        let sights: Vec<_> = targets.filter_map(|target| sight(target)).collect();
+        let suspected = is_suspected(before, &sights);
+        if suspected == before {
+            return;
+        }
+        self.snapshot.suspected_local_fault = suspected;
+        for target in &mut self.snapshot.targets {
+            let checks = &mut Arc::make_mut(target).checks;
+            for check in checks {
+                check.suspect(suspected);
+            }
+        }
+        if suspected {
+            tracing::warn!(
+                "most targets, on several hosts, cannot be reached at once: the cause is probably this \
+                 machine or its network; verdicts stay as they were"
+            );
+        } else {
+            tracing::info!("a fault of this machine or its network is no longer suspected");
         }
     }
 
@@ -279,7 +322,7 @@ fn update(
     }
     let finding = diagnosis.finding;
     let seen = Seen::from(&diagnosis);
-    check.health = check.health.observe(seen, evidence.at, thresholds);
+    check.observe(seen, reaches_nobody(evidence), evidence.at, thresholds);
     check.last_probe = Some(evidence.at);
     if finding.outcome().grants_access() {
         check.last_success = Some(evidence.at);
@@ -313,8 +356,33 @@ fn tell_change(diagnosis: &Diagnosis, first: bool) {
     }
 }
 
+/// How a target stands for whoever suspects a fault here; none before its first result.
+fn sight(target: &TargetView) -> Option<Sight<'_>> {
+    target.last_probe()?;
+    let since = |check: &CheckView| Some(check.reach.unreached_since()?.elapsed);
+    let mut probed = target.checks.iter().filter(|it| it.last_probe.is_some());
+    // One operation that gets through shows that the network works.
+    let is_unreached = probed.clone().all(|it| since(it).is_some());
+    let unreached_since = probed.find_map(since);
+    Some(Sight {
+        host: &target.host,
+        notices_within: target.notices_within,
+        unreached_since: unreached_since.filter(|_| is_unreached),
+    })
+}
+
+/// Notes what connections and answers showed of the platform; what they do not show stays known.
+fn show_platform(platform: &mut PlatformView, evidence: &Evidence) {
+    let probe = evidence.last_probe();
+    let ends = probe.and_then(|it| it.certificate_ends);
+    let skew = probe.and_then(Exchange::clock_skew);
+    platform.certificate_ends = ends.or(platform.certificate_ends);
+    platform.clock_skew = skew.or(platform.clock_skew);
+}
+
 /// Takes over what is known of the same operations.
 fn inherit(view: &mut TargetView, known: &TargetView) {
+    view.platform = known.platform;
     for check in &mut view.checks {
         let mut known = known.checks.iter();
         if let Some(known) = known.find(|it| it.operation == check.operation) {
@@ -328,6 +396,9 @@ pub(super) fn view(target: &Target, config: &Config, timelines: Vec<Arc<Timeline
     TargetView {
         name: target.name.clone(),
         api: target.api.as_str().trim_end_matches('/').to_owned(),
+        host: target.api.host_str().unwrap_or_default().to_owned(),
+        platform: PlatformView::default(),
+        notices_within: target.interval.saturating_add(target.timeout),
         identity: target.credential.grant.identity(),
         credential: target.credential.name.clone(),
         interval: target.interval,
@@ -344,6 +415,8 @@ pub(super) fn view(target: &Target, config: &Config, timelines: Vec<Arc<Timeline
             .map(|(operation, timeline)| CheckView {
                 operation,
                 health: Health::default(),
+                reach: Reach::default(),
+                suspected: false,
                 diagnosis: None,
                 evidence: None,
                 since: None,
@@ -369,5 +442,22 @@ fn credential(
         token: state.usable(now).map(|token| token.facts.clone()),
         last_failure: state.last_outcome,
         rate_limit_remaining,
+        login: login(&state),
+    }
+}
+
+/// What the latest connection to the login host showed.
+fn login(state: &crate::token::State) -> PlatformView {
+    let minted = state.current.iter().filter_map(|it| it.minted_by.as_ref());
+    let failed = state
+        .last_failure
+        .iter()
+        .filter_map(|it| it.exchange.as_ref());
+    let mut exchanges: Vec<&Exchange> = minted.chain(failed).collect();
+    exchanges.sort_by_key(|it| it.sent_at.elapsed);
+    let latest = exchanges.iter().rev();
+    PlatformView {
+        certificate_ends: latest.clone().find_map(|it| it.certificate_ends),
+        clock_skew: latest.clone().find_map(|it| it.clock_skew()),
     }
 }

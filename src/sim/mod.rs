@@ -117,7 +117,7 @@ impl Simulator {
 
     /// Sets the time of day, which then follows the runtime's clock; at first it is the system's.
     ///
-    /// Answers show it as the date of grants that are made from now on.
+    /// Answers show it as their own date, and as that of grants that are made from now on.
     pub fn set_wall(&self, time: Timestamp) {
         self.lock().org.wall = clock::Wall::standing_at(time);
     }

@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, USER_AGENT};
+use axum::http::HeaderValue;
+use axum::http::header::{AUTHORIZATION, DATE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -45,7 +46,8 @@ async fn observe(State(simulator): State<Simulator>, request: Request, next: Nex
         let recorded = record(&world, &request, route);
         (world.log.record(recorded), world.faults.step(route))
     };
-    let response = play(&simulator, step, request, next).await;
+    let mut response = play(&simulator, step, request, next).await;
+    date(&simulator, &mut response);
     if response.extensions().get::<Ending>().is_none() {
         simulator
             .lock()
@@ -53,6 +55,16 @@ async fn observe(State(simulator): State<Simulator>, request: Request, next: Nex
             .finish(number, response.status().as_u16());
     }
     response
+}
+
+/// Dates the answer by the simulator's own clock, unless it has a date already; the server would take
+/// the machine's.
+fn date(simulator: &Simulator, response: &mut Response) {
+    let now = simulator.lock().org.wall.now();
+    let now = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(now) = HeaderValue::from_str(&now) {
+        response.headers_mut().entry(DATE).or_insert(now);
+    }
 }
 
 fn record(world: &World, request: &Request, route: Route) -> log::Request {

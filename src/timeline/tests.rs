@@ -83,6 +83,7 @@ fn found(second: i64, finding: Finding, standing: Standing) -> Diagnosis {
         owner: None,
         token: None,
         standing: Standing { at, ..standing },
+        clock_skew: None,
         early_warning: None,
         queues: Queues::default(),
         remedy: Remedy::default(),

@@ -240,6 +240,7 @@ impl Upstream {
             request: described,
             sent_at: timeline.began(),
             phases: timeline.phases(),
+            certificate_ends: timeline.certificate_of(call.url.host_str().unwrap_or_default()),
             result,
             flaw: None,
         };

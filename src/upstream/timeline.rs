@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::clock::{Clock, Moment};
 use crate::evidence::Phases;
 
@@ -66,6 +68,8 @@ pub(super) struct Timeline {
 struct Notes {
     /// The addresses that a name server gave.
     addresses: Vec<IpAddr>,
+    /// The name or address for which a certificate was shown last, and when that ends.
+    certificate: Option<(String, Timestamp)>,
 }
 
 impl Timeline {
@@ -104,6 +108,21 @@ impl Timeline {
     /// The addresses that a name server gave; none for an address that was known.
     pub(super) fn addresses(&self) -> Vec<IpAddr> {
         self.notes().addresses.clone()
+    }
+
+    /// Notes when a certificate ends that was shown for `name`.
+    pub(super) fn note_certificate(name: &str, ends: Timestamp) {
+        let note = |timeline: &Self| timeline.notes().certificate = Some((name.to_owned(), ends));
+        CURRENT.try_with(note).unwrap_or_default();
+    }
+
+    /// When the certificate ends that was shown for `host`; a proxy's own is of no interest.
+    pub(super) fn certificate_of(&self, host: &str) -> Option<Timestamp> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let notes = self.notes();
+        let shown = notes.certificate.as_ref();
+        let shown = shown.filter(|(name, _)| name.eq_ignore_ascii_case(bare));
+        shown.map(|(_, ends)| *ends)
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -163,8 +182,6 @@ impl Timeline {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
     async fn timeline(marks: &[(Mark, u64)]) -> Timeline {

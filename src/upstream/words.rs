@@ -94,7 +94,9 @@ fn certificate(error: &CertificateError) -> Option<String> {
             "the certificate is for another name"
         }
         C::Revoked => "the certificate was revoked",
-        C::BadSignature => "the certificate's signature is wrong",
+        C::BadSignature => {
+            "the certificate is not signed by the authority that it names, as it is known here"
+        }
         _ => return None,
     };
     Some(said.to_owned())
@@ -110,6 +112,7 @@ fn at(time: UnixTime) -> Option<String> {
 mod tests {
     use std::io;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
 
@@ -141,8 +144,9 @@ mod tests {
     #[test]
     fn certificates_are_told_with_their_dates() {
         let ended = CertificateError::ExpiredContext {
-            time: UnixTime::since_unix_epoch(std::time::Duration::from_secs(2_000_000_000)),
-            not_after: UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_577_836_800)),
+            time: UnixTime::since_unix_epoch(Duration::from_hours(24 * 60 * 365)),
+            // Fifty years, of which twelve are leap years.
+            not_after: UnixTime::since_unix_epoch(Duration::from_hours(24 * (50 * 365 + 12))),
         };
         // As the client has it: within an error of the operating system.
         let error = io::Error::other(rustls::Error::InvalidCertificate(ended));

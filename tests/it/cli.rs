@@ -6,5 +6,6 @@ mod crowd;
 mod diagnose;
 mod evidence;
 mod service;
+mod shortage;
 mod state;
 mod watch;

@@ -15,6 +15,7 @@
 )]
 
 mod harness;
+mod over_tls;
 mod process;
 
 mod cli;
@@ -22,6 +23,7 @@ mod clock;
 mod end_to_end;
 mod evidence;
 mod examination;
+mod network;
 mod probe;
 mod prometheus;
 mod runbooks;

@@ -3,6 +3,7 @@
 mod requests;
 mod bytes;
 mod transport;
+mod proxy;
 mod tokens;
 mod slots;
 

@@ -7,6 +7,7 @@
 mod echo;
 mod grants;
 mod keys;
+mod proxy;
 mod search;
 
 use std::fmt::Write as _;

@@ -8,6 +8,7 @@ mod reload;
 mod requests;
 mod sharing;
 mod stop;
+mod suspicion;
 mod tls;
 mod verify;
 

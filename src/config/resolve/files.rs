@@ -4,11 +4,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 
 use crate::config::environment::Environment;
 use crate::config::problem::{Complaint, Place, Problems, Source, quoted};
 use crate::config::rotation;
 use crate::config::secret::{self, ReadError, SecretKind, read_regular, read_secret_file};
+
+/// The largest file of certificate authorities that is read.
+const MOST_CERTIFICATES: u64 = 16 * 1024 * 1024;
 
 /// Reads files, each secret once however many targets name it.
 #[derive(Debug)]
@@ -106,12 +110,17 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Checks that a file of certificates can be read and holds some.
-pub(super) fn check_certificates(place: &Place, path: &Path, problems: &mut Problems) {
-    const MOST: u64 = 16 * 1024 * 1024;
+/// Checks that a file of certificates can be read and holds some; tells a digest of it.
+pub(super) fn check_certificates(
+    place: &Place,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<[u8; 32]> {
     const MARK: &[u8] = b"-----BEGIN CERTIFICATE-----";
-    let what = match read_regular(path, MOST) {
-        Ok(bytes) if bytes.windows(MARK.len()).any(|part| part == MARK) => return,
+    let what = match read_regular(path, MOST_CERTIFICATES) {
+        Ok(bytes) if bytes.windows(MARK.len()).any(|part| part == MARK) => {
+            return Some(Sha256::digest(&bytes).into());
+        }
         Ok(_) => "holds no PEM certificate".to_owned(),
         Err(ReadError::Io(error)) => format!("cannot be read: {error}"),
         Err(ReadError::NotRegular) => "is not a regular file".to_owned(),
@@ -120,6 +129,13 @@ pub(super) fn check_certificates(place: &Place, path: &Path, problems: &mut Prob
     let what = format!("{} {what}", quoted(&path.to_string_lossy()));
     let fix = "give the path of a PEM file, or write \"bundled\" or \"system\"";
     problems.error(place, Complaint::new(what, fix));
+    None
+}
+
+/// A digest of what a file of certificate authorities holds now, if it can be read.
+pub(in crate::config) fn certificates_digest(path: &Path) -> Option<[u8; 32]> {
+    let bytes = read_regular(path, MOST_CERTIFICATES).ok()?;
+    Some(Sha256::digest(&bytes).into())
 }
 
 /// A path as problems show it; not shown when it could be a secret in the wrong place.

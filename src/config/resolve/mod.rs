@@ -14,6 +14,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub(super) use self::files::certificates_digest;
+
 use self::files::Files;
 use self::url::Reach;
 use super::environment::Environment;

@@ -115,10 +115,11 @@ fn roots(input: &Input<'_>, text: String, files: &Files<'_>, problems: &mut Prob
         "system" => return TlsRoots::System,
         _ => {}
     }
-    let path = input.place("network.tls_roots").and_then(|place| {
+    let file = input.place("network.tls_roots").and_then(|place| {
         let path = files.path(place, &text, problems)?;
-        check_certificates(place, &path, problems);
-        Some(path)
+        let digest = check_certificates(place, &path, problems);
+        Some((path, digest.unwrap_or_default()))
     });
-    TlsRoots::File(path.unwrap_or_else(|| text.into()))
+    let (path, digest) = file.unwrap_or_else(|| (text.into(), <[u8; 32]>::default()));
+    TlsRoots::File { path, digest }
 }

@@ -336,8 +336,17 @@ fn certificate_files_are_looked_at() {
     let garbage = Case::file(file).also("ca.pem", "garbage");
     assert!(garbage.problem().contains("holds no PEM certificate"));
     let good = Case::file(file).also("ca.pem", "-----BEGIN CERTIFICATE-----\n");
-    let expected = TlsRoots::File(good.path().join("ca.pem"));
-    assert_eq!(good.config().network.tls_roots, expected);
+    let roots = good.config().network.tls_roots;
+    let TlsRoots::File { path, digest } = &roots else {
+        panic!("{roots:?}");
+    };
+    assert_eq!(*path, good.path().join("ca.pem"));
+    let renewed = Case::file(file).also("ca.pem", "-----BEGIN CERTIFICATE-----\nother\n");
+    let other = renewed.config().network.tls_roots;
+    assert!(
+        matches!(&other, TlsRoots::File { digest: other, .. } if other != digest),
+        "{other:?}"
+    );
     let system = Case::file("[network]\ntls_roots = \"system\"\n");
     assert_eq!(system.config().network.tls_roots, TlsRoots::System);
 }

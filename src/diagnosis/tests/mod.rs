@@ -72,6 +72,7 @@ fn evidence(grant: Grant, status: u16, headers: &[(&str, &str)], body: &str, age
         request: format!("GET {}", target.probe_url(Operation::queues())),
         sent_at: moment(10_000),
         phases: Phases::default(),
+        certificate_ends: None,
         result: Ok(Answer {
             status,
             headers: headers
@@ -445,30 +446,6 @@ fn one_answer_proves_no_cause_of_a_403() {
             .iter()
             .any(|ruled| ruled.cause == "stale_token")
     );
-}
-
-#[test]
-fn without_a_probe_the_token_endpoint_decides() {
-    let target = target(machine());
-    let mut evidence = Evidence::new(&target, Operation::queues(), moment(0));
-    evidence.token =
-        TokenEvidence::Unavailable(std::sync::Arc::new(crate::evidence::MintFailure {
-            exchange: Some(Exchange {
-                step: Step::Token,
-                request: "POST https://login.mypurecloud.de/oauth/token".to_owned(),
-                sent_at: moment(0),
-                phases: Phases::default(),
-                result: Ok(Answer {
-                    status: 200,
-                    ..Answer::default()
-                }),
-                flaw: Some("the answer has no access_token".to_owned()),
-            }),
-            at: moment(0),
-        }));
-    let diagnosis = diagnose(&evidence);
-    assert_eq!(diagnosis.finding, Finding::Other(Outcome::TokenUnreadable));
-    assert!(diagnosis.summary.contains("no access_token"));
 }
 
 proptest! {

@@ -1,4 +1,4 @@
-//! What is said where no answer came: whose failure it is, and what to do about it.
+//! What is said where no answer of the API came: whose failure it is, and what to do about it.
 
 use super::*;
 use crate::evidence::{Fault, FaultKind, Lack, MintFailure, Origin};
@@ -27,6 +27,7 @@ fn not_minted(url: &str, fault: Fault) -> Diagnosis {
             request: format!("POST {url}/oauth/token"),
             sent_at: moment(0),
             phases: Phases::default(),
+            certificate_ends: None,
             result: Err(fault),
             flaw: None,
         }),
@@ -142,4 +143,59 @@ fn a_login_host_whose_name_is_not_resolved_is_a_matter_of_names() {
     let refused = steps(&refused);
     assert!(!refused.contains("getent"), "{refused}");
     assert!(refused.contains("TCP port 443"), "{refused}");
+}
+
+#[test]
+fn clocks_that_differ_are_told_where_dates_matter() {
+    // The call was made at the epoch, and this is how late the platform thinks it is.
+    let dated = |minutes: u32| format!("Thu, 01 Jan 1970 00:{minutes:02}:00 GMT");
+    let summary = |status, date: &str, body: &str| {
+        let headers = [API, &[("date", date)]].concat();
+        let evidence = evidence(machine(), status, &headers, body, 3_600);
+        let diagnosis = diagnose(&evidence);
+        (diagnosis.summary, diagnosis.clock_skew.unwrap().as_secs())
+    };
+    let expired = api("credentials.expired", "The token has expired");
+    let (told, skew) = summary(401, &dated(5), &expired);
+    assert!(
+        told.ends_with(
+            "The platform's clock is 5 min ahead of this machine's: that alone can be the reason."
+        ),
+        "{told}"
+    );
+    assert_eq!(skew, 300);
+    let (silent, _) = summary(401, &dated(0), &expired);
+    assert!(!silent.contains("clock"), "{silent}");
+    // A role that is missing has nothing to do with the time of day.
+    let (silent, skew) = summary(
+        403,
+        &dated(5),
+        &api("missing.permissions", "[routing:queue:view]"),
+    );
+    assert!(!silent.contains("clock"), "{silent}");
+    assert_eq!(skew, 300);
+}
+
+#[test]
+fn without_a_probe_the_token_endpoint_decides() {
+    let target = target(machine());
+    let mut evidence = Evidence::new(&target, Operation::queues(), moment(0));
+    evidence.token = TokenEvidence::Unavailable(std::sync::Arc::new(MintFailure {
+        exchange: Some(Exchange {
+            step: Step::Token,
+            request: "POST https://login.mypurecloud.de/oauth/token".to_owned(),
+            sent_at: moment(0),
+            phases: Phases::default(),
+            certificate_ends: None,
+            result: Ok(Answer {
+                status: 200,
+                ..Answer::default()
+            }),
+            flaw: Some("the answer has no access_token".to_owned()),
+        }),
+        at: moment(0),
+    }));
+    let diagnosis = diagnose(&evidence);
+    assert_eq!(diagnosis.finding, Finding::Other(Outcome::TokenUnreadable));
+    assert!(diagnosis.summary.contains("no access_token"));
 }

@@ -276,6 +276,7 @@ fn exchange(file: &v1::Exchange) -> Checked<Exchange> {
         request: sentence(&file.request).within("request")?,
         sent_at: moment(&file.sent_at).within("sent_at")?,
         phases: phases(&file.phases_ms).within("phases_ms")?,
+        certificate_ends: None,
         result: match &file.result {
             v1::Result::Answer(it) => Ok(answer(it).within("answer").within("result")?),
             v1::Result::Fault(it) => Err(fault(it).within("fault").within("result")?),

@@ -67,7 +67,7 @@ pub(super) struct Expect {
 pub(super) enum TokenEvidence {
     Unknown,
     Held(TokenFacts),
-    Unavailable(MintFailure),
+    Unavailable(Box<MintFailure>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -86,7 +86,7 @@ fn token(token: &TokenEvidence) -> v1::TokenEvidence {
         TokenEvidence::Unknown => v1::TokenEvidence::Unknown,
         TokenEvidence::Held(facts) => v1::TokenEvidence::Held(token_facts(facts)),
         TokenEvidence::Unavailable(failure) => {
-            v1::TokenEvidence::Unavailable(mint_failure(failure))
+            v1::TokenEvidence::Unavailable(Box::new(mint_failure(failure)))
         }
     }
 }

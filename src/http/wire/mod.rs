@@ -7,11 +7,11 @@ mod episodes;
 mod parts;
 mod verification;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
 use crate::clock::Moment;
-use crate::diagnosis::{self, Diagnosis};
+use crate::diagnosis::{self, Diagnosis, NOTEWORTHY_SKEW, clocks_differ};
 use crate::health::{State, Status, Verdict, worst};
 use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
 use crate::target::{Name, Operation};
@@ -41,6 +41,10 @@ impl Serialize for Time {
     }
 }
 
+/// What is said to people while a fault here is suspected.
+pub const LOCAL_FAULT: &str = "Most targets, on several hosts, cannot be reached at once: the cause is \
+    probably this machine or its network, not the platform. Verdicts stay as they were.";
+
 /// All diagnoses asked for.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
@@ -48,6 +52,9 @@ pub struct Report<'a> {
     pub status: &'static str,
     /// When this was read.
     pub generated_at: Time,
+    /// Whether most targets, on several hosts, cannot be reached at once, so that the cause is probably
+    /// the machine that why403 runs on or its network.
+    pub suspected_local_fault: bool,
     /// One entry per target and operation, in the order of the configuration.
     pub diagnoses: Vec<Entry<'a>>,
 }
@@ -95,6 +102,9 @@ pub struct Entry<'a> {
     pub evidence: Vec<Line<'a>>,
     /// What the vendor publishes as required for the operation.
     pub required: Required,
+    /// How far the platform's clock is ahead of ours, at least, in whole seconds; negative when it is
+    /// behind, null when no answer told.
+    pub clock_skew_seconds: Option<i64>,
     /// Access that works with the cached token and is about to end; null when it is not.
     pub early_warning: Option<Ending<'a>>,
     /// The episode of trouble that goes on, or the last one; null when there was none.
@@ -116,7 +126,10 @@ pub fn report<'a>(snapshot: &'a Snapshot, now: Moment, only: Option<&Name>) -> R
         let checks = target.checks.iter();
         checks.map(|check| entry(snapshot, target, check, now))
     });
-    of(entries.collect(), now)
+    Report {
+        suspected_local_fault: snapshot.suspected_local_fault,
+        ..of(entries.collect(), now)
+    }
 }
 
 /// The same of a look that began just now: its episode tells nothing.
@@ -136,6 +149,7 @@ pub fn of(diagnoses: Vec<Entry<'_>>, now: Moment) -> Report<'_> {
     Report {
         status: verdict.status.as_str(),
         generated_at: Time(now.wall),
+        suspected_local_fault: false,
         diagnoses,
     }
 }
@@ -183,6 +197,7 @@ pub fn examined(
         identity: caller(diagnosis),
         token: diagnosis.token.as_ref().map(|facts| token(facts, now)),
         queues: queues(&diagnosis.queues),
+        clock_skew_seconds: diagnosis.clock_skew.map(|it| it.as_secs()),
         early_warning: diagnosis.early_warning.as_ref().map(ending),
         remedy: remedy(&diagnosis.remedy),
         ruled_out: diagnosis.ruled_out.iter().map(ruled_out).collect(),
@@ -228,6 +243,7 @@ fn unexamined<'a>(
         },
         token: None,
         queues: Queues::default(),
+        clock_skew_seconds: None,
         early_warning: None,
         remedy: None,
         ruled_out: Vec::new(),
@@ -256,6 +272,13 @@ impl Entry<'_> {
             .permissions;
         let agree = named.iter().any(|one| published.contains(&one.as_str()));
         (!agree && !named.is_empty() && !published.is_empty()).then(|| published.join(", "))
+    }
+
+    /// How the clocks differ, if that is worth telling.
+    #[must_use]
+    pub fn clocks_differ(&self) -> Option<String> {
+        let skew = SignedDuration::from_secs(self.clock_skew_seconds?);
+        (skew.abs() >= NOTEWORTHY_SKEW).then(|| format!("{}.", clocks_differ(skew)))
     }
 
     /// The verdict's status.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::process::{Platform, run, why403};
 
 /// The shape that is promised to whoever parses it; one value stands for all of its kind.
-const PROMISED: &str = r#"{"status":"fail","generated_at":"","diagnoses":[{
+const PROMISED: &str = r#"{"status":"fail","generated_at":"","suspected_local_fault":false,"diagnoses":[{
   "target":"","operation":"","status":"fail","outcome":"","cause":"","confidence":"",
   "title":"","summary":"","since":"","examined_at":"",
   "answer":{"status":403,"code":"","message":"","correlation_id":""},
@@ -23,6 +23,7 @@ const PROMISED: &str = r#"{"status":"fail","generated_at":"","diagnoses":[{
   "evidence":[{"step":"","request":"","status":403,"duration_ms":31,"correlation_id":"","says":"",
     "at":"","supports":[],"rules_out":[]}],
   "required":{"mode":"any","permissions":[""],"scopes":[""]},
+  "clock_skew_seconds":0,
   "early_warning":{"cause":"","missing":{"mode":"any","permissions":[""],"scopes":[],"divisions":[]},
     "message":null,"ends_at":null},
   "episode":{"id":1,"began":"","ended":null,

@@ -1,23 +1,16 @@
 //! Connections that fail, and where the time goes.
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpSocket;
 use why403::clock::Clock;
 use why403::diagnosis::Outcome;
-use why403::evidence::{Exchange, FaultKind};
+use why403::evidence::{Exchange, FaultKind, Origin};
 use why403::sim::{Route, Scripted};
 
 use super::*;
 use crate::harness::*;
+use crate::over_tls::{Certificate, Delays, TlsServer};
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_connection_is_told() {
@@ -111,6 +104,94 @@ async fn tls_outcome(url: &str, trusted: &str) -> Outcome {
     service.first_outcome().await
 }
 
+/// What the certificate says is told whether or not it is trusted.
+#[tokio::test]
+async fn the_end_of_a_certificate_is_seen_before_it_comes() {
+    for (year, status) in [(2099, Some(200)), (2020, None)] {
+        let certificate = Certificate::new("127.0.0.1", year);
+        let server = TlsServer::start(&certificate, Delays::default()).await;
+        let exchange = tls_call(&server.url(), &certificate.pem, "10s").await;
+        assert_eq!(exchange.answer().map(|it| it.status), status);
+        let ends = exchange.certificate_ends.unwrap().to_string();
+        assert_eq!(ends, format!("{year}-01-01T00:00:00Z"));
+        if let Err(fault) = exchange.result {
+            let words = "the certificate ended at 2020-01-01 00:00 UTC (in the TLS handshake)";
+            assert_eq!(fault.detail, words);
+        }
+    }
+    let plain = RawServer::saying(format!("{OK}\r\n{LIST}")).await;
+    let exchange = call(&config_for(&plain.url(), ""), &Clock::system()).await;
+    assert_eq!(
+        (exchange.answer().unwrap().status, exchange.certificate_ends),
+        (200, None)
+    );
+}
+
+#[tokio::test]
+async fn metrics_tell_when_certificates_end() {
+    let certificate = Certificate::new("127.0.0.1", 2099);
+    let server = TlsServer::start(&certificate, Delays::default()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let roots = directory.path().join("roots.pem");
+    std::fs::write(&roots, &certificate.pem).unwrap();
+    let toml = format!("[network]\ntls_roots = \"{}\"\n", roots.display());
+    let service = Service::start(config_for(&server.url(), &toml)).await;
+    service.first_round().await;
+    // The login host is the same here, and its answer is no token: no call of the API is made.
+    let families = [
+        "certificate_expiry_timestamp_seconds",
+        "login_certificate_expiry_timestamp_seconds",
+    ];
+    let ends: Vec<f64> = service.metrics(&families).await.into_values().collect();
+    assert_eq!(ends, [0.0, 4_070_908_800.0]);
+    let given = "grant = \"access_token\"\naccess_token_env = \"TOKEN\"\n";
+    let toml = format!("{toml}[[targets]]\nname = \"default\"\n{given}");
+    let service = Service::start(config_for(&server.url(), &toml)).await;
+    service.first_round().await;
+    let ends: Vec<f64> = service.metrics(&families).await.into_values().collect();
+    assert_eq!(ends, [4_070_908_800.0, 0.0]);
+}
+
+/// A queue of connections that nobody accepts is full at some time; then the kernel drops what asks
+/// for another one, as a firewall would.
+#[tokio::test]
+async fn a_connection_that_nobody_answers_is_a_timeout_while_connecting() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    loop {
+        let connecting = tokio::net::TcpStream::connect(address);
+        match tokio::time::timeout(Duration::from_millis(200), connecting).await {
+            Ok(stream) => waiting.push(stream.unwrap()),
+            Err(_) => break,
+        }
+        assert!(waiting.len() < 100, "the queue does not fill");
+    }
+    let toml = "[probe]\ntimeout = \"5s\"\nconnect_timeout = \"300ms\"\n";
+    let exchange = call(
+        &config_for(&format!("http://{address}"), toml),
+        &Clock::system(),
+    )
+    .await;
+    let fault = exchange.result.unwrap_err();
+    assert_eq!(
+        (fault.kind, fault.origin),
+        (FaultKind::Timeout, Origin::Way)
+    );
+    assert!(
+        fault.detail.ends_with("ms (connecting)"),
+        "{}",
+        fault.detail
+    );
+    assert!(
+        exchange.phases.total < Duration::from_secs(5),
+        "{:?}",
+        exchange.phases
+    );
+}
+
 #[tokio::test]
 async fn phases_say_where_the_time_went() {
     let platform = Platform::start().await;
@@ -175,82 +256,6 @@ async fn tls_call(url: &str, trusted: &str, timeout: &str) -> Exchange {
         roots.display()
     );
     call(&config_for(url, &toml), &Clock::system()).await
-}
-
-/// A certificate that signs itself.
-struct Certificate {
-    pem: String,
-    der: CertificateDer<'static>,
-    key: PrivateKeyDer<'static>,
-}
-
-impl Certificate {
-    fn new(name: &str, last_year: i32) -> Self {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
-        params.not_before = rcgen::date_time_ymd(2019, 1, 1);
-        params.not_after = rcgen::date_time_ymd(last_year, 1, 1);
-        let certificate = params.self_signed(&key).unwrap();
-        Self {
-            pem: certificate.pem(),
-            der: certificate.der().clone(),
-            key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Default)]
-struct Delays {
-    handshake: Duration,
-    answer: Duration,
-}
-
-/// A server that answers everything with an empty list, over TLS.
-struct TlsServer {
-    address: SocketAddr,
-    _server: JoinSet<()>,
-}
-
-impl TlsServer {
-    async fn start(certificate: &Certificate, delays: Delays) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der.clone()], certificate.key.clone_key())
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut server = JoinSet::new();
-        server.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
-                connections.spawn(async move {
-                    tokio::time::sleep(delays.handshake).await;
-                    let mut stream = acceptor.accept(stream).await?;
-                    let mut head = [0; 4096];
-                    let _length = stream.read(&mut head).await?;
-                    tokio::time::sleep(delays.answer).await;
-                    stream
-                        .write_all(format!("{OK}\r\n{LIST}").as_bytes())
-                        .await?;
-                    stream.shutdown().await?;
-                    io::Result::Ok(())
-                });
-            }
-        });
-        Self {
-            address,
-            _server: server,
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("https://{}", self.address)
-    }
 }
 
 #[tokio::test(start_paused = true)]

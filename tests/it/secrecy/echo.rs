@@ -138,7 +138,8 @@ fn echo(headers: &HeaderMap, form: &str) -> String {
     let mut echo = format!("you sent {given} meaning {decoded} that is {secret} with {form}");
     let fields = url::form_urlencoded::parse(form.as_bytes());
     let fields = fields.filter(|(name, _)| SECRET_FIELDS.contains(&name.as_ref()));
-    let fields: Vec<String> = fields.map(|(_, value)| value.into_owned()).collect();
+    let mut fields: Vec<String> = fields.map(|(_, value)| value.into_owned()).collect();
+    fields.extend(of_proxy(headers));
     for secret in fields.iter().map(String::as_str).chain([secret]) {
         for encoded in [
             secret.to_owned(),
@@ -151,6 +152,19 @@ fn echo(headers: &HeaderMap, form: &str) -> String {
     }
     write!(echo, " or {}", percent(given)).unwrap();
     echo
+}
+
+/// What was sent for the proxy: as it came, decoded, and the password alone.
+fn of_proxy(headers: &HeaderMap) -> Vec<String> {
+    let given = headers
+        .get("proxy-authorization")
+        .and_then(|it| it.to_str().ok());
+    let Some(given) = given else {
+        return Vec::new();
+    };
+    let pair = decoded(given);
+    let password = pair.rsplit(':').next().unwrap_or_default().to_owned();
+    vec![given.to_owned(), pair, password]
 }
 
 /// The fields of a form that hold secrets.

@@ -16,6 +16,9 @@ pub(crate) const NEXT_TOKEN: &str = "cnryNext.Rt5-Yw8_Qx2Kf6Jz9DmVb3GnHs7LcAe4Tp
 pub(crate) const ASSERTION: &str = "cnryAsrt/9Fh+T3vQbY6/zK1+LmXw8RcGd5NsEj2UoPi7Ha4";
 pub(crate) const PASSWORD: &str = "cnryPass&4Km\"Zs<8>Bv%2FXw~~~~Ht6?Ld9'Qe+Uj1";
 
+/// What opens the proxy.
+pub(crate) const PROXY_PASSWORD: &str = "cnryPrxy/7Lq+Zw2~Vb8????Jx4NsGk6Rt1HyPd9McT5eUa3";
+
 pub(crate) const CANARIES: &[&str] = &[
     CLIENT_SECRET,
     ACCESS_TOKEN,
@@ -25,6 +28,7 @@ pub(crate) const CANARIES: &[&str] = &[
     NEXT_TOKEN,
     ASSERTION,
     PASSWORD,
+    PROXY_PASSWORD,
 ];
 
 /// Shortest piece of a secret that counts.

@@ -1,11 +1,15 @@
 //! A configuration that changes while the service runs.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use why403::diagnosis::Outcome;
 use why403::sim::{DEMO_CLIENT_SECRET, Route};
+use why403::snapshot::Snapshot;
 
 use super::*;
+use crate::over_tls::{Certificate, Delays, TlsServer};
 
 /// A service that follows a file.
 struct Following {
@@ -205,6 +209,65 @@ async fn what_was_wrong_elsewhere_is_mended_there() {
     pass(seconds(20)).await;
     assert_eq!(it.names(), ["a", "b"]);
     assert!((it.reloaded().await - 1.0).abs() < f64::EPSILON);
+}
+
+#[tokio::test(start_paused = true)]
+async fn renewed_authorities_are_noticed_and_broken_ones_are_not_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let roots = directory.path().join("roots.pem");
+    let [first, second] = [2098, 2099].map(|year| Certificate::new("127.0.0.1", year).pem);
+    std::fs::write(&roots, &first).unwrap();
+    let network = format!("[network]\ntls_roots = {:?}\n", roots.to_str().unwrap());
+    let it = Following::start(&format!("{network}{}", targets(&["a"]))).await;
+    let before = (it.platform.probes(), it.platform.mints());
+    pass(seconds(60)).await;
+    assert_eq!((it.platform.probes(), it.platform.mints()), before);
+    // What uses the old client begins anew with the new one.
+    std::fs::write(&roots, &second).unwrap();
+    pass(seconds(20)).await;
+    assert_eq!(
+        (it.platform.probes(), it.platform.mints()),
+        (before.0 + 1, before.1 + 1)
+    );
+    for broken in ["garbage", "-----BEGIN CERTIFICATE-----\ngarbage\n"] {
+        std::fs::write(&roots, broken).unwrap();
+        pass(seconds(20)).await;
+        assert!(it.reloaded().await.abs() < f64::EPSILON, "{broken}");
+        assert_eq!(it.platform.probes(), before.0 + 1);
+    }
+    std::fs::remove_file(&roots).unwrap();
+    pass(seconds(20)).await;
+    assert!(it.reloaded().await.abs() < f64::EPSILON);
+    assert_eq!(it.service.get("/health").await.status, 200);
+    // The one that is in use comes back: nothing has changed.
+    std::fs::write(&roots, &second).unwrap();
+    pass(seconds(20)).await;
+    assert!((it.reloaded().await - 1.0).abs() < f64::EPSILON);
+    assert_eq!(it.platform.probes(), before.0 + 1);
+}
+
+/// With the clock paused the kernel's connect would race with its timeout: real time, and nobody
+/// waits until the file is looked at.
+#[tokio::test]
+async fn a_platform_is_trusted_as_soon_as_its_authority_is() {
+    let shown = Certificate::new("127.0.0.1", 2099);
+    let server = TlsServer::start(&shown, Delays::default()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let roots = directory.path().join("roots.pem");
+    std::fs::write(&roots, Certificate::new("127.0.0.1", 2098).pem).unwrap();
+    let toml = format!(
+        "[network]\ntls_roots = {:?}\n[[targets]]\nname = \"a\"\ngrant = \"access_token\"\n\
+         access_token_env = \"TOKEN\"\n",
+        roots.to_str().unwrap()
+    );
+    let file = directory.path().join("why403.toml");
+    std::fs::write(&file, toml).unwrap();
+    let (service, ask) = Service::following(sources_for(&server.url(), file)).await;
+    assert_eq!(service.first_outcome().await, Outcome::Tls);
+    std::fs::write(&roots, &shown.pem).unwrap();
+    ask.send(()).await.unwrap();
+    let works = |snapshot: &Arc<Snapshot>| outcome(snapshot) == Outcome::Ok;
+    service.until("a platform that is trusted", works).await;
 }
 
 #[tokio::test(start_paused = true)]

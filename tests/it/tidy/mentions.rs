@@ -143,6 +143,7 @@ const NO_SETTINGS: &[&str] = &[
     "WHY403__SECTION__KEY",
     "WHY403_TEST_PYTHON",
     "WHY403_TEST_NODE_PATH",
+    "WHY403_TEST_INSIDE",
 ];
 
 /// Whether the configuration reads the variable: what it reads must be text.

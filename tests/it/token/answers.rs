@@ -7,6 +7,7 @@ use why403::token::NotRenewed;
 
 use super::*;
 use crate::harness::*;
+use crate::over_tls::{Certificate, Delays, TlsServer};
 
 #[tokio::test(start_paused = true)]
 async fn what_the_token_endpoint_says_has_an_outcome() {
@@ -78,6 +79,35 @@ async fn a_redirect_is_not_followed_and_takes_no_secret_along() {
         assert_eq!(platform.mints(), 1);
     }
     assert_eq!(elsewhere.simulator.requests(), []);
+}
+
+/// With the clock paused the kernel's connect would race with its timeout: real time.
+#[tokio::test]
+async fn a_login_host_that_cannot_be_trusted_is_down_and_says_why() {
+    let good = Certificate::new("127.0.0.1", 2099);
+    let unknown = Certificate::new("127.0.0.1", 2098);
+    let other = Certificate::new("login.example.com", 2099);
+    let over = Certificate::new("127.0.0.1", 2020);
+    for (shown, trusted, reason) in [
+        (&unknown, &good, "an authority that is not trusted here"),
+        (&other, &other, "the certificate is for another name"),
+        (
+            &over,
+            &over,
+            "the certificate ended at 2020-01-01 00:00 UTC",
+        ),
+    ] {
+        let server = TlsServer::start(shown, Delays::default()).await;
+        let directory = tempfile::tempdir().unwrap();
+        let roots = directory.path().join("roots.pem");
+        std::fs::write(&roots, &trusted.pem).unwrap();
+        let toml = format!("[network]\ntls_roots = \"{}\"\n", roots.display());
+        let service = Service::start(config_for(&server.url(), &toml)).await;
+        let snapshot = service.first_round().await;
+        assert_eq!(outcome(&snapshot), Outcome::TokenEndpointDown);
+        let summary = &diagnosis(&snapshot).summary;
+        assert!(summary.contains(reason), "{summary}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

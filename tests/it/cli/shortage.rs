@@ -1,0 +1,46 @@
+//! A process that lacks what it needs for a call.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::process::Platform;
+
+/// The first diagnosis of a process that may have so many descriptors; none where it cannot even
+/// start.
+fn diagnosis(platform: &Platform, descriptors: u32) -> Option<Value> {
+    let script = format!("ulimit -n {descriptors} && exec \"$0\" diagnose --format json");
+    let output = Command::new("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_why403")])
+        .env_clear()
+        .envs(platform.variables())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).ok()?;
+    Some(report["diagnoses"][0].clone())
+}
+
+/// How many a start takes differs between machines: each number is tried until one is enough.
+#[test]
+fn without_descriptors_it_is_this_machine_that_is_blamed() {
+    let platform = Platform::start("healthy");
+    let mut short = 0;
+    for descriptors in 4..64 {
+        let Some(found) = diagnosis(&platform, descriptors) else {
+            continue;
+        };
+        if found["outcome"] == "ok" {
+            assert!(short > 0, "it was never short of any");
+            return;
+        }
+        short += 1;
+        let summary = found["summary"].as_str().unwrap();
+        assert!(
+            summary.contains(": this machine has no file descriptor left."),
+            "{found}"
+        );
+        assert_eq!(found["outcome"], "token_endpoint_down");
+    }
+    panic!("63 descriptors are not enough for one call");
+}

@@ -1,0 +1,219 @@
+//! A proxy on the way: what it does is told as its own doing.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use why403::config::{self, Config, Environment, Sources};
+use why403::diagnosis::Outcome;
+use why403::evidence::{FaultKind, Origin};
+
+use super::*;
+use crate::over_tls::{Certificate, Delays, TlsServer};
+
+/// A port where nobody listens, and what keeps it so.
+fn nobody() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// Sent through this proxy; the host is called by nobody, because the proxy would.
+fn through(proxy: SocketAddr) -> Config {
+    let toml = format!(
+        "[network]\nproxy = \"http://{proxy}\"\n[probe]\nconnect_timeout = \"2s\"\ntimeout = \"5s\"\n"
+    );
+    config_for("https://api.mypurecloud.example", &toml)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_does_not_let_pass_is_named() {
+    let (_socket, refused) = nobody();
+    let says = |bytes: &'static str| RawServer::saying(bytes);
+    let password = says(
+        "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\
+         Content-Length: 0\r\n\r\n",
+    )
+    .await;
+    let gateway = says("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
+    let closes = says("").await;
+    let nonsense = says("SSH-2.0-OpenSSH_9.2\r\n\r\n").await;
+    let drops = says("HTTP/1.1 200 Connection established\r\n\r\n").await;
+    for (proxy, kind, words) in [
+        (refused, FaultKind::Connect, "Connection refused"),
+        (
+            password.address,
+            FaultKind::Connect,
+            "a user name and a password",
+        ),
+        (
+            gateway.address,
+            FaultKind::Connect,
+            "refuses to open a tunnel",
+        ),
+        (
+            closes.address,
+            FaultKind::Connect,
+            "ended the connection instead of answering",
+        ),
+        (
+            nonsense.address,
+            FaultKind::Connect,
+            "refuses to open a tunnel",
+        ),
+        (
+            drops.address,
+            FaultKind::Tls,
+            "in the TLS handshake, through a proxy",
+        ),
+    ] {
+        let config = through(proxy);
+        let fault = call(&config, &simulated_clock()).await.result.unwrap_err();
+        assert_eq!(fault.kind, kind, "{fault:?}");
+        assert_eq!(fault.origin, Origin::Proxy(proxy.to_string()), "{fault:?}");
+        assert!(fault.detail.contains(words), "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_says_nothing_is_given_up_and_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = listener.local_addr().unwrap();
+    let fault = call(&through(proxy), &simulated_clock())
+        .await
+        .result
+        .unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Timeout);
+    assert_eq!(fault.origin, Origin::Proxy(proxy.to_string()));
+    assert!(
+        fault.detail.contains("connecting, through a proxy"),
+        "{fault:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_reads_of_a_dead_proxy_is_sent_to_the_proxy() {
+    let (_socket, proxy) = nobody();
+    let secret = "cnry-proxy-password";
+    let url = format!("http://ada:{secret}@{proxy}");
+    let sources = Sources {
+        environment: Environment::from_pairs([
+            ("GENESYS_CLOUD_CLIENT_ID", "demo-client"),
+            ("GENESYS_CLOUD_CLIENT_SECRET", "demo-secret"),
+            ("GENESYS_CLOUD_BASE_URL", "https://api.mypurecloud.example"),
+            ("HTTPS_PROXY", &url),
+        ]),
+        overrides: vec![("network.proxy".to_owned(), "env".to_owned())],
+        ..Sources::default()
+    };
+    let service = Service::start(config::load(&sources).unwrap().config).await;
+    let snapshot = service.first_round().await;
+    assert_eq!(outcome(&snapshot), Outcome::TokenEndpointDown);
+    let reply = service.get("/diagnose?format=text").await.text();
+    assert!(
+        reply.contains(&format!("because of the proxy {proxy}.")),
+        "{reply}"
+    );
+    let words = reply.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains(&format!("Who Whoever runs the proxy {proxy}")),
+        "{reply}"
+    );
+    assert!(!reply.contains("status page"), "{reply}");
+    assert!(!reply.contains(secret) && !reply.contains("ada"), "{reply}");
+    let saved = service.get("/diagnose?format=evidence").await.text();
+    assert!(
+        saved.contains(&format!("\"proxy\": \"{proxy}\"")),
+        "{saved}"
+    );
+    assert!(!saved.contains(secret), "{saved}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_excepted_is_not_blamed_on_the_proxy() {
+    let (_socket, dead) = nobody();
+    let platform = Platform::start().await;
+    let toml = format!("[network]\nproxy = \"http://{dead}\"\n");
+    // Plain HTTP goes to the proxy itself.
+    let fault = call(&platform.config(&toml), &simulated_clock())
+        .await
+        .result
+        .unwrap_err();
+    assert_eq!(fault.origin, Origin::Proxy(dead.to_string()));
+    let exchange = call(&platform.config(""), &simulated_clock()).await;
+    assert_eq!(
+        exchange.answer().unwrap().status,
+        401,
+        "no token was minted"
+    );
+}
+
+/// A proxy that connects wherever it is asked to.
+struct Tunnels {
+    address: SocketAddr,
+    _server: JoinSet<()>,
+}
+
+impl Tunnels {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut server = JoinSet::new();
+        server.spawn(async move {
+            let mut tunnels = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                tunnels.spawn(tunnel(stream));
+            }
+        });
+        Self {
+            address,
+            _server: server,
+        }
+    }
+}
+
+async fn tunnel(mut near: TcpStream) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(near.read_u8().await?);
+    }
+    let head = String::from_utf8(head).map_err(std::io::Error::other)?;
+    let host = head.split(' ').nth(1).unwrap_or_default();
+    let mut far = TcpStream::connect(host).await?;
+    near.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        .await?;
+    copy_bidirectional(&mut near, &mut far).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn behind_a_proxy_that_works_everything_is_as_without() {
+    let proxy = Tunnels::start().await;
+    let good = Certificate::new("127.0.0.1", 2099);
+    let server = TlsServer::start(&good, Delays::default()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let roots = directory.path().join("roots.pem");
+    let trusting = |trusted: &str| {
+        std::fs::write(&roots, trusted).unwrap();
+        let toml = format!(
+            "[network]\nproxy = \"http://{}\"\ntls_roots = \"{}\"\n",
+            proxy.address,
+            roots.display()
+        );
+        config_for(&server.url(), &toml)
+    };
+    let exchange = call(&trusting(&good.pem), &Clock::system()).await;
+    assert_eq!(exchange.answer().unwrap().status, 200);
+    assert_eq!(
+        exchange.certificate_ends.unwrap().to_string(),
+        "2099-01-01T00:00:00Z"
+    );
+    // A certificate that is not trusted is no fault of the proxy's connection.
+    let other = Certificate::new("127.0.0.1", 2098);
+    let exchange = call(&trusting(&other.pem), &Clock::system()).await;
+    let fault = exchange.result.unwrap_err();
+    assert_eq!((fault.kind, fault.origin), (FaultKind::Tls, Origin::Way));
+    assert!(exchange.certificate_ends.is_some());
+}

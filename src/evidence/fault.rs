@@ -55,7 +55,7 @@ pub enum Origin {
     /// The host that was called, or the way to it: nothing says otherwise.
     #[default]
     Way,
-    /// This machine, before anything was sent.
+    /// This machine, which lacked something.
     Machine(Lack),
     /// The configured proxy: its host and port, without user and password.
     Proxy(String),
@@ -72,11 +72,19 @@ pub enum Lack {
     Route,
     /// Memory of the kernel for a connection.
     Memory,
+    /// Time of its own: it stood still while it should have looked.
+    Processor,
 }
 
 impl Lack {
     /// Everything that can be lacking.
-    pub const ALL: &'static [Self] = &[Self::Descriptors, Self::Ports, Self::Route, Self::Memory];
+    pub const ALL: &'static [Self] = &[
+        Self::Descriptors,
+        Self::Ports,
+        Self::Route,
+        Self::Memory,
+        Self::Processor,
+    ];
 
     /// The name used in saved evidence.
     #[must_use]
@@ -86,6 +94,7 @@ impl Lack {
             Self::Ports => "ports",
             Self::Route => "route",
             Self::Memory => "memory",
+            Self::Processor => "processor",
         }
     }
 }

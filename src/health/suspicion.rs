@@ -54,8 +54,8 @@ pub fn is_suspected(before: bool, sights: &[Sight<'_>]) -> bool {
     count > sights.len() && hosts.len() >= FEWEST_HOSTS
 }
 
-/// Whether the deciding call of a probe reached nobody at all: no name, no connection. Whatever came
-/// further shows that the network here works.
+/// Whether the deciding call of a probe reached nobody at all: no name, no connection, or nothing
+/// left here to make one with. Whatever came further shows that the network here works.
 #[must_use]
 pub fn reaches_nobody(evidence: &Evidence) -> bool {
     let minting = match &evidence.token {
@@ -69,11 +69,12 @@ pub fn reaches_nobody(evidence: &Evidence) -> bool {
         return false;
     };
     let phases = &exchange.phases;
-    match fault.kind {
+    let by_kind = match fault.kind {
         FaultKind::Dns | FaultKind::Connect => true,
         FaultKind::Timeout => phases.tls.is_none() && phases.first_byte.is_none(),
-        FaultKind::Tls | FaultKind::Reset => matches!(fault.origin, Origin::Machine(_)),
-    }
+        FaultKind::Tls | FaultKind::Reset => false,
+    };
+    by_kind || matches!(fault.origin, Origin::Machine(_))
 }
 
 /// What a row of results amounts to without those at its end that reached nobody.

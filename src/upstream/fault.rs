@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::local;
 use super::proxy::{self, TunnelError};
@@ -17,9 +18,18 @@ use crate::evidence::{Fault, FaultKind, Lack, Origin, printable};
 /// Most characters of a library's error text that are kept.
 const DETAIL_CAP: usize = 200;
 
-/// Which way a call went.
+/// How much too late a timeout may come. Beyond that this process did not run when it should have
+/// looked, and the answer may have been there: the limit is nobody else's fault. The guard around
+/// the client's own timeouts comes a second after them.
+const LATE: Duration = Duration::from_secs(2);
+
+/// Which way a call went, and how long it may take.
 #[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
+    /// Longest time of the whole call.
+    pub(super) timeout: Duration,
+    /// Longest time of connecting, the handshake included.
+    pub(super) connect_timeout: Duration,
     /// The address, where it was known without asking a name server.
     pub(super) literal: Option<IpAddr>,
     /// The proxy, if it went through one.
@@ -61,12 +71,17 @@ pub(super) fn classify(error: &reqwest::Error, timeline: &Timeline, way: Way<'_>
 pub(super) fn timed_out(timeline: &Timeline, way: Way<'_>) -> Fault {
     let phase = timeline.phase();
     let after = timeline.phases().total.as_millis();
+    let origin = if timeline.overdue(way.timeout, way.connect_timeout) > LATE {
+        Origin::Machine(Lack::Processor)
+    } else {
+        blamed(phase, way, false)
+    };
     Fault {
         kind: match phase {
             Phase::Dns => FaultKind::Dns,
             _ => FaultKind::Timeout,
         },
-        origin: blamed(phase, way, false),
+        origin,
         detail: format!("given up after {after} ms ({})", doing(phase, way)),
     }
 }

@@ -138,6 +138,7 @@ pub struct Call<'a> {
 pub struct Upstream {
     client: Client,
     proxy: Option<proxy::Proxy>,
+    connect_timeout: Duration,
     clock: Clock,
 }
 
@@ -176,6 +177,7 @@ impl Upstream {
         Ok(Self {
             client,
             proxy: network.proxy.as_ref().map(proxy::Proxy::new),
+            connect_timeout,
             clock,
         })
     }
@@ -213,7 +215,7 @@ impl Upstream {
         let described = format!("{method} {}", call.url);
         let result = match self.request(method, &call) {
             Ok(request) => {
-                self.run(request, &call, &timeline, way(&call.url, proxy))
+                self.run(request, &call, &timeline, self.way(&call, proxy))
                     .await
             }
             Err(fault) => Err(fault),
@@ -245,6 +247,17 @@ impl Upstream {
             flaw: None,
         };
         (exchange, body)
+    }
+
+    /// Which way a call goes.
+    fn way<'a>(&self, call: &Call<'_>, proxy: Option<&'a proxy::Proxy>) -> Way<'a> {
+        Way {
+            timeout: call.timeout,
+            connect_timeout: self.connect_timeout,
+            literal: proxy.map_or_else(|| proxy::literal(&call.url), proxy::Proxy::literal),
+            proxy: proxy.map(proxy::Proxy::address),
+            tunnelled: call.url.scheme() == "https",
+        }
     }
 
     fn request(&self, method: Method, call: &Call<'_>) -> Result<Request, Fault> {
@@ -293,15 +306,6 @@ impl Upstream {
             Ok(Err(error)) => Err(fault::classify(&error, timeline, way)),
             Err(_) => Err(fault::timed_out(timeline, way)),
         }
-    }
-}
-
-/// Which way a call of `url` goes.
-fn way<'a>(url: &Url, proxy: Option<&'a proxy::Proxy>) -> Way<'a> {
-    Way {
-        literal: proxy.map_or_else(|| proxy::literal(url), proxy::Proxy::literal),
-        proxy: proxy.map(proxy::Proxy::address),
-        tunnelled: url.scheme() == "https",
     }
 }
 

@@ -158,6 +158,18 @@ impl Timeline {
         }
     }
 
+    /// How long ago the call should have been given up.
+    pub(super) fn overdue(&self, timeout: Duration, connect_timeout: Duration) -> Duration {
+        let whole = self.began.elapsed.saturating_add(timeout);
+        let connecting = self.get(Mark::ConnectBegan).filter(|_| {
+            let phase = self.phase();
+            matches!(phase, Phase::Dns | Phase::Connect | Phase::Tls)
+        });
+        let connecting = connecting.map(|began| began.saturating_add(connect_timeout));
+        let due = connecting.map_or(whole, |due| due.min(whole));
+        self.clock.now().elapsed.saturating_sub(due)
+    }
+
     /// How long each phase took, an unfinished one until now.
     pub(super) fn phases(&self) -> Phases {
         let now = self.clock.now().elapsed;
@@ -225,6 +237,17 @@ mod tests {
         assert_eq!((phases.dns, phases.tls), (None, None));
         assert_eq!(phases.connect, Some(millis(5)));
         assert_eq!(timeline.phase(), Phase::Waiting);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_overdue_is_counted_from_the_limit_that_holds() {
+        let overdue = |timeline: &Timeline| timeline.overdue(millis(1_000), millis(300));
+        let connecting = timeline(&[(Mark::ConnectBegan, 100), (Mark::DnsBegan, 2_400)]).await;
+        assert_eq!(overdue(&connecting), millis(2_000));
+        let waiting = timeline(&[(Mark::ConnectBegan, 0), (Mark::Connected, 250)]).await;
+        assert_eq!(overdue(&waiting), millis(0));
+        let late = timeline(&[(Mark::Connected, 250), (Mark::HeadArrived, 4_000)]).await;
+        assert_eq!(overdue(&late), millis(3_000));
     }
 
     #[tokio::test(start_paused = true)]

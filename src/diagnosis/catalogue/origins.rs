@@ -12,6 +12,7 @@ pub(super) fn steps(context: &Context<'_>) -> Option<&'static [Step]> {
         Origin::Machine(Lack::Ports) => PORTS,
         Origin::Machine(Lack::Route) => ROUTE,
         Origin::Machine(Lack::Memory) => MEMORY,
+        Origin::Machine(Lack::Processor) => PROCESSOR,
         Origin::Proxy(_) => PROXY,
     })
 }
@@ -32,6 +33,7 @@ pub(in super::super) fn lacking(lack: Lack) -> &'static str {
         Lack::Ports => "this machine has no local port or address left to connect from",
         Lack::Route => "this machine has no route there",
         Lack::Memory => "this machine has no memory left for a connection",
+        Lack::Processor => "this machine or process stood still meanwhile",
     }
 }
 
@@ -70,6 +72,15 @@ static MEMORY: &[Step] = &[
         "Look at the memory of this machine and the limit of the container, kernel memory included.",
     ),
     both("Lower `probe.max_in_flight` meanwhile: each call takes memory of the kernel."),
+];
+
+static PROCESSOR: &[Step] = &[
+    both("If the machine was suspended or the process stopped, wait for the next probe: it tells."),
+    both(
+        "Look at the load of this machine, and whether the container is throttled: \
+         `why403_scheduler_lag_seconds` shows how late calls begin.",
+    ),
+    both("Give why403 more processor time, or lower `probe.max_in_flight`."),
 ];
 
 static PROXY: &[Step] = &[

@@ -47,6 +47,7 @@ fn what_this_machine_lacks_is_blamed_on_nobody_else() {
         (Lack::Ports, "no local port", "ip_local_port_range"),
         (Lack::Route, "no route there", "`ip route`"),
         (Lack::Memory, "no memory left", "memory of this machine"),
+        (Lack::Processor, "stood still", "scheduler_lag"),
     ] {
         for kind in [FaultKind::Dns, FaultKind::Connect] {
             let fault = fault(kind, Origin::Machine(lack), "it failed (connecting)");
@@ -55,7 +56,7 @@ fn what_this_machine_lacks_is_blamed_on_nobody_else() {
                 not_minted("https://login.mypurecloud.de", fault),
             ] {
                 let summary = &diagnosis.summary;
-                assert!(summary.contains(": this machine has"), "{summary}");
+                assert!(summary.contains(": this machine "), "{summary}");
                 assert!(summary.contains(words), "{summary}");
                 assert!(
                     summary.ends_with("Seen: it failed (connecting)."),

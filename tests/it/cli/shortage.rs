@@ -1,10 +1,37 @@
 //! A process that lacks what it needs for a call.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
+use why403::sim::Route;
 
-use crate::process::Platform;
+use crate::process::{Platform, Running, wait_for, why403};
+
+/// A process that is stopped in the middle of a call sees an answer that is late by its own fault; so
+/// does one whose machine was suspended.
+#[test]
+fn a_process_that_stood_still_blames_itself() {
+    let platform = Platform::start("timeout");
+    let mut command = why403(&["diagnose", "--format", "json", "--timeout", "1s"]);
+    let running = Running::start(command.envs(platform.variables()));
+    wait_for("the call is under way", || {
+        (platform.simulator.count(Route::Queues) > 0).then_some(())
+    });
+    running.signal("STOP");
+    // The limit is a second, and two more are no reason to suspect oneself.
+    std::thread::sleep(Duration::from_secs(4));
+    running.signal("CONT");
+    let finished = running.finish();
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let found = &report["diagnoses"][0];
+    assert_eq!(found["outcome"], "timeout", "{found}");
+    let summary = found["summary"].as_str().unwrap();
+    assert!(
+        summary.contains(": this machine or process stood still meanwhile."),
+        "{found}"
+    );
+}
 
 /// The first diagnosis of a process that may have so many descriptors; none where it cannot even
 /// start.

@@ -64,6 +64,9 @@ pub(super) fn reading(answer: &Answer, operation: &Operation) -> Reading {
         504 if code == "authentication.request.timeout" => {
             Reading::proven(Outcome::AuthServiceSlow)
         }
+        // The platform has no use for it, and a proxy that is spoken to in plain HTTP answers so.
+        407 => Reading::likely(Outcome::BadRequest)
+            .because("a proxy on the way asks for a user name and a password, or for others"),
         408 | 500..=599 => Reading::proven(Outcome::UpstreamError),
         400..=499 => refused(Outcome::BadRequest, answer, &code),
         _ => Reading::proven(Outcome::UnreadableAnswer).because(format!(

@@ -115,6 +115,15 @@ fn a_proxy_that_fails_is_named_and_the_platform_is_not_suspected() {
 }
 
 #[test]
+fn a_proxy_that_answers_in_the_platforms_stead_is_no_platform() {
+    let diagnosis = diagnose(&evidence(machine(), 407, &[], "<html>", 5));
+    assert_eq!(diagnosis.finding, Finding::Other(Outcome::BadRequest));
+    assert_eq!(diagnosis.confidence, Confidence::Likely);
+    let said = "Seen: a proxy on the way asks for a user name and a password";
+    assert!(diagnosis.summary.contains(said), "{}", diagnosis.summary);
+}
+
+#[test]
 fn the_port_that_was_called_is_the_one_that_is_named() {
     let way = |kind| fault(kind, Origin::Way, "it failed");
     let down = not_minted("https://login.example:8443", way(FaultKind::Timeout));

@@ -138,7 +138,20 @@ impl Simulator {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        server::serve(self.router(), listener, shutdown).await
+        self.run_beside(Router::new(), listener, shutdown).await
+    }
+
+    /// The same, with routes of the caller's own on the same address.
+    ///
+    /// # Errors
+    /// As [`Simulator::run`].
+    pub async fn run_beside(
+        self,
+        own: Router,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        server::serve(own.merge(self.router()), listener, shutdown).await
     }
 
     /// Gives the next requests to `route` these steps, in order; then the model answers again.

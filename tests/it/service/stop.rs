@@ -29,6 +29,37 @@ async fn a_stop_is_announced_before_it_happens() {
     assert!(refused.is_err(), "{refused:?}");
 }
 
+/// An idle connection is closed without a word when the listener closes, and a request that is on
+/// its way there is lost: so nobody is left with one.
+#[tokio::test(start_paused = true)]
+async fn callers_are_sent_away_with_an_answer_before_the_listener_closes() {
+    let platform = Platform::start().await;
+    let mut service = platform.watched("").await;
+    service.first_round().await;
+    let mut stream = TcpStream::connect(service.address).await.unwrap();
+    let request = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut kept = [0; 1024];
+    let length = stream.read(&mut kept).await.unwrap();
+    let kept = String::from_utf8_lossy(&kept[..length]);
+    assert!(
+        kept.starts_with("HTTP/1.1 200 ") && kept.ends_with("ok"),
+        "{kept}"
+    );
+    assert!(!kept.contains("connection"), "{kept}");
+    service.signal(StopSignal::Terminate).await;
+    pass(seconds(1)).await;
+    stream.write_all(request).await.unwrap();
+    let mut last = String::new();
+    stream.read_to_string(&mut last).await.unwrap();
+    assert!(last.starts_with("HTTP/1.1 200 "), "{last}");
+    assert!(last.contains("connection: close\r\n"), "{last}");
+    // Long before the listener closes.
+    assert_eq!(service.elapsed(), seconds(1));
+    service.stopped().await;
+    assert_eq!(service.elapsed(), seconds(5));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_in_flight_is_finished() {
     let platform = Platform::start().await;

@@ -23,6 +23,7 @@ mod clock;
 mod end_to_end;
 mod evidence;
 mod examination;
+mod faked_clock;
 mod network;
 mod probe;
 mod prometheus;

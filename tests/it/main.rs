@@ -31,6 +31,7 @@ mod runbooks;
 mod scenarios;
 mod secrecy;
 mod service;
+mod stall;
 mod tidy;
 mod timeline;
 mod token;

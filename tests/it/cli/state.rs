@@ -257,3 +257,80 @@ fn a_directory_that_cannot_be_written_to_is_told() {
     }
     assert_eq!(platform.simulator.requests().len(), 0, "nothing was called");
 }
+
+/// Sets the largest size of a file that the process may write to: a disk without room.
+fn limit_files(running: &Running, bytes: &str) {
+    let pid = running.id().to_string();
+    let mut command = Command::new("prlimit");
+    command.args(["--pid", &pid, &format!("--fsize={bytes}:unlimited")]);
+    assert!(command.status().expect("prlimit is needed").success());
+}
+
+fn writes(address: SocketAddr, result: &str) -> f64 {
+    let metrics = ask(address, "GET /metrics", "").body;
+    let name = format!("why403_state_writes_total{{result=\"{result}\"}} ");
+    let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
+    value.unwrap().parse().unwrap()
+}
+
+/// Nothing is waited for, it is told once, and what happened meanwhile is written in the end.
+#[test]
+#[ignore = "needs half a minute"]
+fn a_disk_without_room_is_told_once_and_written_to_when_it_has_some() {
+    let directory = tempfile::tempdir().unwrap();
+    let platform = Platform::start("healthy");
+    let address = free_address();
+    // The signal that comes with this limit would end it; a disk that is full sends none.
+    let plain = serve(&platform, address, directory.path());
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
+    command.arg(plain.get_program()).args(plain.get_args());
+    command.env_clear();
+    command.envs(
+        plain
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let running = Running::listening(&mut command, address);
+    wait_until_probed(address, "");
+    wait_for("it has written", || {
+        (writes(address, "ok") >= 1.0).then_some(())
+    });
+    limit_files(&running, "1");
+    platform.simulator.set_scenario("role-removed").unwrap();
+    wait_for("it fails to write", || {
+        (writes(address, "failed") >= 1.0).then_some(())
+    });
+    // Everything else goes on: another episode begins and ends, and is shown.
+    for (scenario, ended) in [
+        ("healthy", true),
+        ("upstream-error", false),
+        ("healthy", true),
+    ] {
+        platform.simulator.set_scenario(scenario).unwrap();
+        wait_for("the change is shown", || {
+            let all = episodes(address).into_iter();
+            let latest = all.max_by_key(|episode| episode["id"].as_u64())?;
+            (latest["ended"].is_null() != ended).then_some(())
+        });
+        assert_eq!(ask(address, "GET /livez", "").status, 200);
+        assert_eq!(ask(address, "GET /readyz", "").status, 200);
+    }
+    assert_eq!(episodes(address).len(), 2);
+    let written = writes(address, "ok");
+    limit_files(&running, "unlimited");
+    wait_for("it has written again", || {
+        (writes(address, "ok") > written).then_some(())
+    });
+    let said = stopped(running);
+    let told = |words: &str| said.lines().filter(|line| line.contains(words)).count();
+    assert_eq!(told("changes cannot be written to"), 1, "{said}");
+    assert_eq!(told("are written to"), 1, "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    // Nothing was set aside, and nothing is missing.
+    assert!(set_aside(directory.path()).is_empty(), "{said}");
+    let (running, address) = start(&platform, directory.path());
+    wait_until_probed(address, "");
+    assert_eq!(episodes(address).len(), 2);
+    stopped(running);
+}

@@ -179,9 +179,9 @@ pub async fn run(
         Ok(listener) => listener,
         // The usual port is taken, most likely by another demonstration.
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            app::bind(SocketAddr::new(listen.ip(), 0)).await?
+            app::bind(SocketAddr::new(listen.ip(), 0))?
         }
-        Err(_) => app::bind(listen).await?,
+        Err(_) => app::bind(listen)?,
     };
     let address = listener.local_addr()?;
     let simulator = Simulator::new();

@@ -39,9 +39,8 @@ async fn run(config: Config, sources: Sources) -> Result<ExitCode> {
     let signals = signals::install(&mut tasks)?;
     let asked = signals::hangups(&mut tasks)?;
     app::descriptors::provide(&config).map_err(Misuse)?;
-    let listeners = Listeners::open(&config.server)
-        .await
-        .map_err(|error| Misuse(format!("{error:#}")))?;
+    let listeners =
+        Listeners::open(&config.server).map_err(|error| Misuse(format!("{error:#}")))?;
     let address = listeners.first.local_addr()?;
     if let Some(admin) = &listeners.admin {
         let address = admin.local_addr()?;

@@ -48,9 +48,7 @@ pub(super) fn run(options: &Simulate, environment: &Environment) -> ExitCode {
             ))
             .into());
         }
-        let listener = app::bind(listen)
-            .await
-            .map_err(|error| Misuse(format!("{error:#}")))?;
+        let listener = app::bind(listen).map_err(|error| Misuse(format!("{error:#}")))?;
         say(&welcome(listener.local_addr()?, &scenario));
         let stopped = async move {
             signals.recv().await;

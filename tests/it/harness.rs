@@ -188,7 +188,7 @@ impl Service {
         let clock = simulated_clock();
         let mut server = config.server.clone();
         server.listen = "127.0.0.1:0".parse().unwrap();
-        let listeners = Listeners::open(&server).await.unwrap();
+        let listeners = Listeners::open(&server).unwrap();
         let address = listeners.first.local_addr().unwrap();
         let admin = listeners.admin.as_ref().map(|it| it.local_addr().unwrap());
         let app = App::start(config, clock.clone(), Pace::Spread).unwrap();

@@ -95,7 +95,7 @@ fn proof(shown_by: &str) -> Vec<String> {
             if !has_test(path, name) {
                 wrong.push(format!("there is no test {word}"));
             }
-        } else if word.starts_with(".ci/") {
+        } else if [".ci/", "benches/"].iter().any(|it| word.starts_with(it)) {
             shown += 1;
             if !root().join(word).exists() {
                 wrong.push(format!("there is no script {word}"));
@@ -180,6 +180,7 @@ fn the_rules_for_faults_can_fail() {
         ),
         ("gap: y", "`nowhere.rs::x`", "there is no test"),
         ("gap: y", "`.ci/nothing`", "there is no script"),
+        ("gap: y", "`benches/nothing`", "there is no script"),
         ("gap: y", "", "neither a test nor a reason"),
         ("gap: y", "`/livez` shows it", "neither a test nor a reason"),
         ("| x |", "| |", "does not say what happens"),

@@ -169,6 +169,15 @@ mod tests {
     }
 
     #[test]
+    fn a_small_fleet_begins_within_its_own_time() {
+        let latest = (0..41)
+            .map(|n| Schedule::new(&format!("target-{n}"), INTERVAL, 0.05).first(41))
+            .max();
+        let spread = Duration::from_secs(2);
+        assert!(latest > Some(spread / 2) && latest <= Some(spread));
+    }
+
+    #[test]
     fn slots_are_the_same_after_a_restart() {
         let name = "prod-eu";
         assert_eq!(
@@ -179,6 +188,20 @@ mod tests {
             Schedule::new(name, INTERVAL, 0.0).offset,
             Schedule::new("prod-us", INTERVAL, 0.0).offset
         );
+    }
+
+    /// A build that hashed otherwise would move every probe of every fleet.
+    #[test]
+    fn slots_are_the_same_after_an_upgrade() {
+        for (name, share) in [
+            ("default", 3_564_143_840_u32),
+            ("prod-eu", 2_720_920_563),
+            ("prod-us", 3_760_343_886),
+        ] {
+            let whole = f64::from(u32::MAX) + 1.0;
+            let off = fraction(name) * whole - f64::from(share);
+            assert!(off.abs() < 0.5, "{name} is off by {off}");
+        }
     }
 
     #[test]

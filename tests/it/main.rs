@@ -20,10 +20,12 @@ mod process;
 
 mod cli;
 mod clock;
+mod corpus;
 mod end_to_end;
 mod evidence;
 mod examination;
 mod faked_clock;
+mod fuzzed;
 mod network;
 mod probe;
 mod prometheus;

@@ -55,9 +55,10 @@ fn reduced(answer: &Answer, operation: &Operation) -> Option<String> {
 fn cut(body: &str) -> Option<String> {
     body.chars().nth(EXCERPT_CAP)?;
     let kept: String = body.chars().take(EXCERPT_CAP).collect();
-    // What is no JSON must not become JSON by being cut.
-    let is_json = serde_json::from_str::<Value>(kept.trim()).is_ok();
-    (!is_json).then_some(kept)
+    // What is no JSON must not become JSON, or nothing at all, by being cut.
+    let text = kept.trim_start_matches('\u{feff}').trim();
+    let says_as_little = !text.is_empty() && serde_json::from_str::<Value>(text).is_err();
+    says_as_little.then_some(kept)
 }
 
 /// Total, number of entries, and the first entry that has an id; none for what is no list.
@@ -159,5 +160,9 @@ mod tests {
         );
         assert_eq!(cut("short"), None);
         assert_eq!(cut(&format!("{{}}{}x", " ".repeat(2_000))), None);
+        // What would be said to be empty, although it is not, and a number after a mark of order.
+        assert_eq!(cut(&format!("{}x", " ".repeat(2_000))), None);
+        assert_eq!(cut(&format!("\u{feff} {}x", " ".repeat(2_000))), None);
+        assert_eq!(cut(&format!("\u{feff}7{}x", " ".repeat(2_000))), None);
     }
 }

@@ -51,7 +51,7 @@ impl fmt::Display for Problem {
             f.write_str("warning: ")?;
         }
         match &self.source {
-            Source::File(path) => write!(f, "{}", path.display())?,
+            Source::File(path) => write!(f, "{}", Shown(&path.to_string_lossy()))?,
             Source::Environment => f.write_str("environment")?,
             Source::Flags => f.write_str("flags")?,
         }
@@ -59,9 +59,27 @@ impl fmt::Display for Problem {
             write!(f, ":{line}")?;
         }
         if !self.key.is_empty() {
-            write!(f, ": {}", self.key)?;
+            write!(f, ": {}", Shown(&self.key))?;
         }
         write!(f, ": {}; {}", self.what, self.fix)
+    }
+}
+
+/// A path or a name, which may come from anywhere, without what would leave its line: unlike a
+/// value it stands without quotation marks.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(text) = self;
+        for character in text.chars() {
+            match character {
+                // What an escape escapes, but that is part of names.
+                '"' | '\'' | '\\' => write!(f, "{character}")?,
+                other => write!(f, "{}", other.escape_debug())?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -132,6 +132,25 @@ fn unknown_and_misspelt_variables_are_reported() {
 
 #[cfg(unix)]
 #[test]
+fn a_name_stays_on_its_line_whatever_is_in_it() {
+    let mut case = Case::environment(CLIENT).flag("probe.a\u{1b}[2J\u{202e}", "1");
+    let mut pairs = CLIENT.to_vec();
+    pairs.push(("WHY403__PRO\nBE", "1"));
+    case = case.with(pairs);
+    assert_eq!(
+        case.problems(),
+        [
+            "environment: WHY403__PRO\\nBE: is no setting; unset it; `why403 check-config \
+             --print-default` lists all keys",
+            "flags: probe.a\\u{1b}[2J\\u{202e}: is no setting; remove the flag",
+        ]
+    );
+    let case = Case::environment([("WHY403_CONFIG", "/nowhere/a\nb\"c\\")]);
+    let problem = case.problem();
+    assert!(problem.starts_with("/nowhere/a\\nb\"c\\: "), "{problem}");
+}
+
+#[test]
 fn a_variable_that_is_not_utf_8_is_a_problem_only_if_it_is_read() {
     use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt;

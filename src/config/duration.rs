@@ -9,6 +9,9 @@ use super::problem::{Complaint, quoted};
 /// Units from long to short, with their length in milliseconds.
 const UNITS: &[(&str, u64)] = &[("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
+/// Most digits of a number without a unit that are repeated: that of a `u64`.
+const MOST_DIGITS: usize = 20;
+
 /// Reads a duration: whole numbers, each with a unit of `h`, `m`, `s` or `ms`, longest first.
 pub(super) fn parse(text: &str) -> Result<Duration, Complaint> {
     let complain =
@@ -18,7 +21,13 @@ pub(super) fn parse(text: &str) -> Result<Duration, Complaint> {
         return Err(complain("is negative", example()));
     }
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(complain("has no unit", format!("write \"{text}s\"")));
+        let is_short = text.len() <= MOST_DIGITS;
+        let fix = if is_short {
+            format!("write \"{text}s\"")
+        } else {
+            example()
+        };
+        return Err(complain("has no unit", fix));
     }
     let malformed = || complain("is no duration", example());
     let too_long = || complain("is too long", example());
@@ -131,6 +140,9 @@ mod tests {
             assert!(complaint.what.contains(what), "{complaint:?}");
             assert!(complaint.fix.contains(fix), "{complaint:?}");
         }
+        let complaint = parse(&"9".repeat(1_000_000)).unwrap_err();
+        assert!(complaint.what.ends_with("… has no unit"), "{complaint:?}");
+        assert!(complaint.fix.starts_with("write a duration like"));
     }
 
     proptest! {

@@ -173,6 +173,8 @@ mod tests {
         ] {
             assert!(read(body).is_err(), "{body}");
         }
+        let empty = read(r#"{"access_token":""}"#);
+        assert_eq!(empty, Err("the answer's access_token is empty"));
     }
 
     #[test]

@@ -9,7 +9,12 @@ use super::{Finding, assert_clean, lines};
 const FOREIGN: &[&str] = &[".git", "node_modules"];
 
 /// Directories of what fuzzers made: no text of ours, even where it is one.
-const FUZZED: &[&str] = &["fuzz/corpus", "fuzz/artifacts", "fuzz/coverage"];
+const FUZZED: &[&str] = &[
+    "fuzz/corpus",
+    "fuzz/grown",
+    "fuzz/artifacts",
+    "fuzz/coverage",
+];
 
 /// What marks a directory as made by machines; cargo puts it into its own.
 const CACHE_TAG: &str = "CACHEDIR.TAG";

@@ -302,6 +302,7 @@ mod tests {
             field("Bearer of s\u{fc}gar & \"\n".as_bytes()).unwrap(),
             "Bearer of s\u{fc}gar & \""
         );
+        assert_eq!(field(b"\"").unwrap(), "\"", "one mark wraps nothing");
         for (bytes, why) in [
             (&b""[..], "is empty"),
             (b"a\nb", "control character"),
@@ -331,12 +332,29 @@ mod tests {
             ("PGE%2BPC9hPg", "neither base64 nor XML"),
             ("a.b.c", "neither base64 nor XML"),
             ("ab=cd", "neither base64 nor XML"),
+            ("abcd===", "neither base64 nor XML"),
             ("abcde", "neither base64 nor XML"),
             (&"a".repeat(64 * 1024 + 1), "larger than 64 KiB"),
         ] {
             let error = assertion(text).unwrap_err();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn an_admin_token_that_is_too_short_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("admin");
+        let read = |token: &str| {
+            fs::write(&path, token).unwrap();
+            let read = read_admin_token(&path).map(|token| token.expose_secret().to_owned());
+            read.map_err(|error| error.to_string())
+        };
+        let long = "a".repeat(MIN_ADMIN_TOKEN);
+        assert_eq!(read(&format!("{long}\n")), Ok(long.clone()));
+        let short = read(&"a".repeat(MIN_ADMIN_TOKEN - 1));
+        assert_eq!(short, Err("its content is too short".to_owned()));
+        assert!(read("changeme-changeme").is_ok() && read("").is_err());
     }
 
     #[test]
@@ -353,7 +371,20 @@ mod tests {
         ] {
             assert!(is_placeholder(text), "{text}");
         }
-        for text in ["demo-secret", "demo-client", "x1", "secretive", "0"] {
+        for text in [
+            "demo-secret",
+            "demo-client",
+            "x1",
+            "x",
+            "secretive",
+            "0",
+            "<secret",
+            "secret>",
+            "${SECRET",
+            "50%",
+            "%50",
+            "{{secret",
+        ] {
             assert!(!is_placeholder(text), "{text}");
         }
     }

@@ -101,12 +101,10 @@ fn lifetime(answer: &Map<String, Value>) -> Result<Option<Duration>, &'static st
 fn scopes(answer: &Map<String, Value>) -> Option<Vec<String>> {
     let text = answer.get("scope")?.as_str()?;
     let scopes = text.split_ascii_whitespace().take(MOST_SCOPES);
-    Some(
-        scopes
-            .map(|scope| printable(scope, SCOPE_CAP))
-            .collect::<Vec<_>>(),
-    )
-    .filter(|scopes| !scopes.is_empty())
+    // Of one that has nothing printable nothing is left.
+    let scopes = scopes.map(|scope| printable(scope, SCOPE_CAP));
+    let scopes: Vec<_> = scopes.filter(|scope| !scope.is_empty()).collect();
+    (!scopes.is_empty()).then_some(scopes)
 }
 
 #[cfg(test)]
@@ -184,6 +182,11 @@ mod tests {
             scopes(r#"{"access_token":"t","scope":"routing  users:readonly"}"#),
             Some(vec!["routing".to_owned(), "users:readonly".to_owned()])
         );
+        assert_eq!(
+            scopes(r#"{"access_token":"t","scope":"\u0001 routing \u200b"}"#),
+            Some(vec!["routing".to_owned()])
+        );
+        assert_eq!(scopes(r#"{"access_token":"t","scope":"\u200b"}"#), None);
         assert_eq!(scopes(r#"{"access_token":"t","scope":""}"#), None);
         assert_eq!(scopes(r#"{"access_token":"t","scope":7}"#), None);
     }

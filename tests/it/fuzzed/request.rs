@@ -50,6 +50,10 @@ pub fn check(data: &[u8]) {
         return;
     };
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    if uri.to_string().contains(CANARY) {
+        // Whoever writes a secret into a query is shown their own query.
+        return;
+    }
     let is_guarded = text.contains("authorization");
     STAGE.with(|stage| {
         let service = if is_guarded {
@@ -131,7 +135,7 @@ impl Got {
                 let saved = Saved::read(body.as_bytes());
                 assert!(body.is_empty() || saved.is_ok(), "{saved:?}");
             }
-            "application/problem+json" => {
+            "application/problem+json" if !body.is_empty() => {
                 let problem = json(body);
                 assert_eq!(problem["status"], *status, "{body}");
                 assert!(*status >= 400, "{body}");
@@ -149,7 +153,7 @@ impl Got {
                 assert!(body.ends_with('\n') && body.contains("# HELP"), "{body}");
             }
             "text/html; charset=utf-8" => page(body),
-            "" => assert!(body.is_empty() || *method == Method::HEAD, "{body}"),
+            "" | "application/problem+json" => assert_eq!(body, ""),
             other => panic!("{method} {uri} is answered as {other:?}: {body}"),
         }
     }

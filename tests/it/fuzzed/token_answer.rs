@@ -76,8 +76,8 @@ fn granted(token: &Token, attempt: &Attempt, status: u16, body: &str) {
     assert_eq!(answer["access_token"], value);
     assert!(!value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()));
     let facts = &token.facts;
-    let states = !answer["expires_in"].is_null();
-    assert_eq!(facts.expires_at.is_some(), states, "{facts:?}");
+    let is_stated = !answer["expires_in"].is_null();
+    assert_eq!(facts.expires_at.is_some(), is_stated, "{facts:?}");
     if let Some(expires) = facts.expires_at {
         let life = expires.duration_since(facts.issued_at.wall).as_secs();
         assert!((LIFE.0..=LIFE.1).contains(&life), "{life} seconds");

@@ -41,7 +41,7 @@ async fn a_real_request_costs_no_virtual_time() {
 #[tokio::test(start_paused = true)]
 async fn a_whole_service_starts_in_no_virtual_time() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     for path in ["/livez", "/readyz", "/health", "/diagnose", "/metrics", "/"] {
         assert_eq!(service.get(path).await.status, 200, "{path}");
@@ -53,7 +53,7 @@ async fn a_whole_service_starts_in_no_virtual_time() {
 #[tokio::test(start_paused = true)]
 async fn simulated_time_is_exact() {
     let platform = Platform::start().await;
-    let service = platform.watched("[probe]\njitter = 0.0").await;
+    let service = platform.watched("[probe]\njitter = 0.0");
     service.first_round().await;
     let wall = service.clock.now().wall;
     pass(seconds(7_200)).await;

@@ -128,14 +128,14 @@ fn configuration(scenario: &Scenario) -> &'static str {
 async fn the_evidence_of_every_scenario_is_replayed_to_the_same_diagnosis() {
     for scenario in Simulator::scenarios() {
         let platform = Platform::start().await;
-        let service = platform.watched(configuration(scenario)).await;
+        let service = platform.watched(configuration(scenario));
         service.first_round().await;
         platform.simulator.set_scenario(scenario.name).unwrap();
         for _ in 0..2 {
             service.next_probe().await;
             assert_replays(&service, scenario.name).await;
         }
-        let cold = platform.watched(configuration(scenario)).await;
+        let cold = platform.watched(configuration(scenario));
         cold.first_round().await;
         assert_replays(&cold, scenario.name).await;
     }
@@ -144,7 +144,7 @@ async fn the_evidence_of_every_scenario_is_replayed_to_the_same_diagnosis() {
 #[tokio::test(start_paused = true)]
 async fn of_a_list_only_the_count_and_the_first_name_are_kept() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     let saved = assert_replays(&service, "healthy").await;
     let exchange = saved.records[0].evidence.last_probe().unwrap();

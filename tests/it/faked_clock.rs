@@ -115,15 +115,15 @@ impl Stage {
         }
         let began = real_instant();
         let running = Running::listening(&mut command, address);
-        let stage = Self {
+        let started = Self {
             platform,
             clock,
             running,
             address,
             began,
         };
-        stage.wait_until_probed_again();
-        stage
+        started.wait_until_probed_again();
+        started
     }
 
     /// Sets the wall clock, and waits until the service shows it and has probed with it.
@@ -395,8 +395,8 @@ fn it_starts_in_any_year_and_goes_on_when_the_clock_is_set_right() {
 #[test]
 #[ignore = "needs libfaketime"]
 fn trouble_while_the_clock_jumps_is_told_without_negative_times() {
-    let state = tempfile::tempdir().unwrap();
-    let mut stage = Stage::start_with(to_2100(), Some(state.path()));
+    let directory = tempfile::tempdir().unwrap();
+    let mut stage = Stage::start_with(to_2100(), Some(directory.path()));
     let turns = [
         ("role-removed", to_2100()),
         ("role-removed", -HOUR),
@@ -420,7 +420,7 @@ fn trouble_while_the_clock_jumps_is_told_without_negative_times() {
         .map(Vec::len);
     assert_eq!(episodes, Some(2));
     stage.ends_well();
-    let mut again = Stage::start_with(to_1970(), Some(state.path()));
+    let mut again = Stage::start_with(to_1970(), Some(directory.path()));
     let episodes = again.answer("/timeline")["episodes"]
         .as_array()
         .map(Vec::len);

@@ -126,8 +126,8 @@ impl Platform {
     }
 
     /// The service, watching this platform as `toml` says.
-    pub(crate) async fn watched(&self, toml: &str) -> Service {
-        Service::start(self.config(toml)).await
+    pub(crate) fn watched(&self, toml: &str) -> Service {
+        Service::start(self.config(toml))
     }
 
     /// Requests for tokens so far.
@@ -171,20 +171,20 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) async fn start(config: Config) -> Self {
-        Self::serve(config, None).await
+    pub(crate) fn start(config: Config) -> Self {
+        Self::serve(config, None)
     }
 
     /// Starts with what a file says, and goes on with what it says later; a message asks to read
     /// it at once.
-    pub(crate) async fn following(sources: Sources) -> (Self, mpsc::Sender<()>) {
+    pub(crate) fn following(sources: Sources) -> (Self, mpsc::Sender<()>) {
         let config = config::load(&sources).unwrap().config;
         let (ask, asked) = mpsc::channel(1);
         let reloads = Reloads { sources, asked };
-        (Self::serve(config, Some(reloads)).await, ask)
+        (Self::serve(config, Some(reloads)), ask)
     }
 
-    async fn serve(config: Config, reloads: Option<Reloads>) -> Self {
+    fn serve(config: Config, reloads: Option<Reloads>) -> Self {
         let clock = simulated_clock();
         let mut server = config.server.clone();
         server.listen = "127.0.0.1:0".parse().unwrap();

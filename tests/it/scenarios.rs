@@ -89,7 +89,7 @@ async fn every_scenario_met_by_the_first_probe() {
         let row = row(scenario);
         let platform = Platform::start().await;
         platform.simulator.set_scenario(scenario.name).unwrap();
-        let service = platform.watched(configuration(scenario)).await;
+        let service = platform.watched(configuration(scenario));
         service.first_round().await;
         assert_diagnosis(&service, row, row.at_first()).await;
         assert_health(&service, row, row.cold).await;
@@ -104,7 +104,7 @@ async fn every_scenario_met_while_access_worked() {
     for scenario in Simulator::scenarios() {
         let row = row(scenario);
         let platform = Platform::start().await;
-        let service = platform.watched(configuration(scenario)).await;
+        let service = platform.watched(configuration(scenario));
         service.first_round().await;
         assert_eq!(service.get("/health").await.status, 200, "{}", row.scenario);
         let before = counters(&service).await;
@@ -136,7 +136,7 @@ async fn a_refusal_is_not_told_otherwise_by_the_mere_passing_of_time() {
         }
         let platform = Platform::start().await;
         platform.simulator.set_scenario(scenario.name).unwrap();
-        let service = platform.watched(configuration(scenario)).await;
+        let service = platform.watched(configuration(scenario));
         let first = service.first_round().await;
         let told = |snapshot: &Snapshot| {
             let it = diagnosis(snapshot);
@@ -167,9 +167,7 @@ async fn every_scenario_that_lasts_is_red_for_those_who_want_it() {
             continue;
         }
         let platform = Platform::start().await;
-        let service = platform
-            .watched(&format!("{STRICT}{}", configuration(scenario)))
-            .await;
+        let service = platform.watched(&format!("{STRICT}{}", configuration(scenario)));
         service.first_round().await;
         platform.simulator.set_scenario(scenario.name).unwrap();
         // Three failures in a row take less than three minutes; a result is stale sooner.

@@ -54,7 +54,7 @@ async fn watched_in_two_divisions_with(platform: &Platform, toml: &str) -> Servi
         org.grant(DEMO_CLIENT_ID, READER, "Home");
         org.grant(DEMO_CLIENT_ID, READER, "Sales");
     });
-    let service = platform.watched(toml).await;
+    let service = platform.watched(toml);
     until(&service, "ok").await;
     pass(seconds(600)).await;
     service
@@ -100,7 +100,7 @@ async fn a_role_that_was_removed_and_granted_again_is_one_episode() {
 #[tokio::test(start_paused = true)]
 async fn a_stale_token_is_recovered_by_a_new_one() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     until(&service, "ok").await;
     pass(seconds(600)).await;
     platform.simulator.set_scenario("stale-token").unwrap();
@@ -114,7 +114,7 @@ async fn a_stale_token_is_recovered_by_a_new_one() {
 #[tokio::test(start_paused = true)]
 async fn what_propagates_is_recovered_by_time() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     until(&service, "ok").await;
     pass(seconds(600)).await;
     platform.simulator.set_scenario("propagating").unwrap();
@@ -127,7 +127,7 @@ async fn what_propagates_is_recovered_by_time() {
 #[tokio::test(start_paused = true)]
 async fn changes_of_cause_are_recorded_and_repetitions_are_not() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     until(&service, "ok").await;
     pass(seconds(600)).await;
     platform.simulator.set_scenario("role-removed").unwrap();
@@ -169,7 +169,7 @@ async fn a_silent_loss_names_the_division() {
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_is_no_episode_and_an_outage_is_one() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     until(&service, "ok").await;
     let limited = Scripted::text(429, "text/plain", "Too Many Requests");
     platform.always(Route::Queues, limited);

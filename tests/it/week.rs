@@ -93,9 +93,7 @@ fn probes(platform: &Platform) -> Vec<Request> {
 #[tokio::test(start_paused = true)]
 async fn a_quiet_week_costs_one_token_a_day_and_never_drifts() {
     let platform = Platform::start().await;
-    let service = platform
-        .watched("[probe]\ninterval = \"15m\"\njitter = 0.0\n")
-        .await;
+    let service = platform.watched("[probe]\ninterval = \"15m\"\njitter = 0.0\n");
     let diary = Diary::of(&service);
     service.first_round().await;
     let mut slots = Vec::new();
@@ -121,9 +119,7 @@ async fn a_quiet_week_costs_one_token_a_day_and_never_drifts() {
 async fn a_bad_week_is_told_as_it_was() {
     let platform = Platform::start().await;
     let simulator = &platform.simulator;
-    let service = platform
-        .watched("[probe]\ninterval = \"5m\"\njitter = 0.0\n")
-        .await;
+    let service = platform.watched("[probe]\ninterval = \"5m\"\njitter = 0.0\n");
     let diary = Diary::of(&service);
     service.first_round().await;
 
@@ -237,9 +233,7 @@ fn assert_tokens(platform: &Platform) {
 async fn a_day_of_the_shortest_tokens() {
     let platform = Platform::start().await;
     platform.simulator.with(|org| org.set_expires_in(300));
-    let service = platform
-        .watched("[probe]\ninterval = \"1m\"\njitter = 0.0\n")
-        .await;
+    let service = platform.watched("[probe]\ninterval = \"1m\"\njitter = 0.0\n");
     let diary = Diary::of(&service);
     service.first_round().await;
     at(&service, hours(12)).await;

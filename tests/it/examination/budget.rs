@@ -8,7 +8,7 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn the_first_refusal_of_an_episode_is_examined_and_the_rest_only_probed() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     let survey = helping_calls(&platform);
     assert_eq!(survey, 3, "how the caller stands is looked at once");
@@ -37,7 +37,7 @@ async fn the_first_refusal_of_an_episode_is_examined_and_the_rest_only_probed() 
 #[tokio::test(start_paused = true)]
 async fn a_lasting_failure_is_reviewed_ever_more_rarely_without_further_tokens() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     platform.simulator.with(revoke);
     service.next_probe().await;
@@ -56,7 +56,7 @@ async fn a_lasting_failure_is_reviewed_ever_more_rarely_without_further_tokens()
 #[tokio::test(start_paused = true)]
 async fn another_cause_is_examined_but_not_within_five_minutes_unless_asked() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     platform.simulator.with(revoke);
     service.next_probe().await;
@@ -87,7 +87,7 @@ async fn nothing_is_asked_while_the_rate_is_limited() {
     platform.simulator.set_scenario("role-removed").unwrap();
     let limits = [Route::DivisionsPermitted];
     platform.simulator.obstruct(&limits, Obstacle::RateLimited);
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     let snapshot = service.first_round().await;
     assert_eq!(
         experiments(&snapshot),
@@ -120,7 +120,7 @@ async fn nothing_is_asked_when_few_calls_are_left() {
         org.set_rate_limit(Some(15));
         org.report_rate_limit(true);
     });
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     let snapshot = service.first_round().await;
     assert_eq!(experiments(&snapshot), []);
     assert_eq!(helping_calls(&platform), 0);
@@ -129,7 +129,7 @@ async fn nothing_is_asked_when_few_calls_are_left() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_platform_cannot_hold_an_examination_for_long() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     platform.simulator.with(revoke);
     platform
@@ -156,7 +156,7 @@ async fn a_stop_ends_an_examination_at_once() {
     let platform = Platform::start().await;
     platform.simulator.set_scenario("role-removed").unwrap();
     platform.always(Route::TokensMe, Scripted::Hang);
-    let mut service = platform.watched("").await;
+    let mut service = platform.watched("");
     pass(seconds(2)).await;
     assert_eq!(platform.simulator.count(Route::TokensMe), 1, "under way");
     let before = service.elapsed();
@@ -172,7 +172,7 @@ async fn experiments_are_counted_by_what_they_determined() {
         .simulator
         .set_scenario("role-removed-blind")
         .unwrap();
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     pass(2 * MINUTE).await;
     let counted = service.metrics(&["experiments_total"]).await;
@@ -194,12 +194,10 @@ async fn operations_share_what_they_have_in_common_and_have_diagnoses_of_their_o
     platform.simulator.with(|org| {
         org.set_policies(READER, &["routing:queue:search"]);
     });
-    let service = platform
-        .watched(
-            "[[targets]]\nname = \"default\"\noperations = [\"GET /api/v2/routing/queues\", \
+    let service = platform.watched(
+        "[[targets]]\nname = \"default\"\noperations = [\"GET /api/v2/routing/queues\", \
              \"GET /api/v2/routing/queues/divisionviews\", \"GET /api/v2/organizations/me\"]",
-        )
-        .await;
+    );
     let snapshot = service.first_round().await;
     let found: Vec<_> = snapshot.targets[0]
         .checks
@@ -233,7 +231,7 @@ async fn every_obstacle_leaves_its_question_open_and_changes_nothing() {
         let platform = Platform::start().await;
         platform.simulator.set_scenario("role-removed").unwrap();
         platform.simulator.obstruct(&Obstacle::HELPERS, obstacle);
-        let service = platform.watched("").await;
+        let service = platform.watched("");
         let snapshot = service.first_round().await;
         assert_eq!(
             cause(&snapshot),

@@ -6,7 +6,7 @@ use super::*;
 
 async fn watched(platform: &Platform, expect: &str) -> Service {
     let toml = format!("[[targets]]\nname = \"default\"\nexpect = {{ {expect} }}\n");
-    let service = platform.watched(&toml).await;
+    let service = platform.watched(&toml);
     service.first_round().await;
     service
 }

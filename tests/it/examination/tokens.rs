@@ -7,7 +7,7 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn a_stale_token_is_proven_and_replaced() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     pass(10 * MINUTE).await;
     platform.simulator.set_scenario("stale-token").unwrap();
@@ -43,7 +43,7 @@ async fn a_stale_token_is_proven_and_replaced() {
 #[tokio::test(start_paused = true)]
 async fn time_that_passes_between_two_calls_is_not_taken_for_a_stale_token() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     pass(MINUTE).await;
     platform.script(
@@ -65,7 +65,7 @@ async fn a_role_that_only_new_tokens_see_is_found_although_the_answer_stays_the_
         org.propagate_to_tokens_after(None);
         revoke(org);
     });
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     let snapshot = service.first_round().await;
     assert_eq!(cause(&snapshot), ("missing_permission", "proven"));
     pass(2 * MINUTE).await;
@@ -83,7 +83,7 @@ async fn a_role_that_only_new_tokens_see_is_found_although_the_answer_stays_the_
 #[tokio::test(start_paused = true)]
 async fn targets_of_one_credential_share_one_fresh_token() {
     let platform = Platform::start().await;
-    let service = platform.watched(&fleet(8)).await;
+    let service = platform.watched(&fleet(8));
     service.first_round().await;
     pass(MINUTE).await;
     platform.simulator.with(revoke);
@@ -105,7 +105,7 @@ async fn targets_of_one_credential_share_one_fresh_token() {
 #[tokio::test(start_paused = true)]
 async fn access_that_was_taken_away_is_told_before_the_cached_token_dies() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     pass(10 * MINUTE).await;
     platform.simulator.with(|org| {
@@ -133,7 +133,7 @@ async fn access_that_was_taken_away_is_told_before_the_cached_token_dies() {
 #[tokio::test(start_paused = true)]
 async fn a_failing_token_endpoint_is_not_asked_more_often_by_experiments() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     pass(MINUTE).await;
     platform.always(
@@ -156,7 +156,7 @@ async fn a_failing_token_endpoint_is_not_asked_more_often_by_experiments() {
 #[tokio::test(start_paused = true)]
 async fn a_second_look_knows_no_less_than_the_first() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     pass(MINUTE).await;
     platform.simulator.set_scenario("policy-denied").unwrap();

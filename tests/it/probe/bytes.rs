@@ -46,7 +46,7 @@ async fn bytes_that_are_no_answer_are_a_reset() {
     for (name, bytes) in cases {
         let platform = Platform::start().await;
         let server = RawServer::saying(bytes).await;
-        let service = platform.watched(&api_at(&server.url(), &platform)).await;
+        let service = platform.watched(&api_at(&server.url(), &platform));
         let snapshot = service.first_round().await;
         assert_eq!(outcome(&snapshot), Outcome::Reset, "{name}");
         assert_eq!(service.elapsed(), seconds(0), "{name}");
@@ -100,7 +100,7 @@ async fn unusual_bytes_that_are_an_answer_are_read() {
     for (name, bytes, expected) in cases {
         let platform = Platform::start().await;
         let server = RawServer::saying(bytes).await;
-        let service = platform.watched(&api_at(&server.url(), &platform)).await;
+        let service = platform.watched(&api_at(&server.url(), &platform));
         assert_eq!(service.first_outcome().await, expected, "{name}");
     }
 }
@@ -121,7 +121,7 @@ async fn what_comes_back_is_harmless_where_it_is_shown() {
         body: body.as_bytes().to_vec(),
     };
     platform.always(Route::Queues, answer);
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     let page = service.get("/").await.text();
     assert!(!page.contains("<script"), "{page}");

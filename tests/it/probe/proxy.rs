@@ -108,7 +108,7 @@ async fn whoever_reads_of_a_dead_proxy_is_sent_to_the_proxy() {
         overrides: vec![("network.proxy".to_owned(), "env".to_owned())],
         ..Sources::default()
     };
-    let service = Service::start(config::load(&sources).unwrap().config).await;
+    let service = Service::start(config::load(&sources).unwrap().config);
     let snapshot = service.first_round().await;
     assert_eq!(outcome(&snapshot), Outcome::TokenEndpointDown);
     let reply = service.get("/diagnose?format=text").await.text();

@@ -18,7 +18,7 @@ fn sorted(request: &Request) -> Vec<&str> {
 #[tokio::test(start_paused = true)]
 async fn requests_carry_what_is_needed_and_nothing_else() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     let probe = platform.latest(Route::Queues);
     assert_eq!(
@@ -52,7 +52,7 @@ async fn cookies_are_not_kept() {
     let platform = Platform::start().await;
     let cookie = format!("session={}", "x".repeat(10_000));
     platform.always(Route::Queues, queues(&[("set-cookie", &cookie)]));
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     let snapshot = service.next_probe().await;
     assert_eq!(outcome(&snapshot), Outcome::Ok);
@@ -67,7 +67,7 @@ async fn redirects_are_told_and_not_followed() {
         let platform = Platform::start().await;
         let location = format!("{}/api/v2/routing/queues", elsewhere.url());
         platform.always(Route::Queues, status_with(status, ("location", &location)));
-        let service = platform.watched("").await;
+        let service = platform.watched("");
         let snapshot = service.first_round().await;
         assert_eq!(outcome(&snapshot), Outcome::Redirected, "{status}");
         assert_eq!(platform.probes(), 1, "{status}");
@@ -79,7 +79,7 @@ async fn redirects_are_told_and_not_followed() {
 async fn compressed_bodies_are_not_unpacked() {
     let platform = Platform::start().await;
     platform.always(Route::Queues, queues(&[("content-encoding", "gzip")]));
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     // The bytes are read as they are, so that no bomb can go off.
     assert_eq!(service.first_outcome().await, Outcome::Ok);
 }
@@ -112,7 +112,7 @@ async fn the_timeout_covers_the_whole_call() {
     for step in [Scripted::Hang, drip, late] {
         let platform = Platform::start().await;
         platform.always(Route::Queues, step.clone());
-        let service = platform.watched("").await;
+        let service = platform.watched("");
         let snapshot = service.first_round().await;
         assert_eq!(outcome(&snapshot), Outcome::Timeout, "{step:?}");
         let took = diagnosis(&snapshot).evidence.last().unwrap().duration;
@@ -121,6 +121,6 @@ async fn the_timeout_covers_the_whole_call() {
     let platform = Platform::start().await;
     let barely = Scripted::DelayHonest(Duration::from_millis(9_999));
     platform.always(Route::Queues, barely);
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     assert_eq!(service.first_outcome().await, Outcome::Ok);
 }

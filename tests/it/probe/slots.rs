@@ -13,7 +13,7 @@ use crate::harness::*;
 async fn what_the_platform_asks_to_wait_is_waited() {
     for (status, value, wait) in [(429, "120", 120), (503, "90", 90), (429, "99999999", 3_600)] {
         let platform = Platform::start().await;
-        let service = platform.watched("").await;
+        let service = platform.watched("");
         service.first_round().await;
         platform.script(Route::Queues, [status_with(status, ("retry-after", value))]);
         let refused = service.next_probe().await;
@@ -41,7 +41,7 @@ async fn what_the_platform_asks_to_wait_is_waited() {
 async fn a_good_answer_is_not_asked_to_wait() {
     let platform = Platform::start().await;
     platform.always(Route::Queues, queues(&[("retry-after", "3600")]));
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     service.next_probe().await;
     assert!(service.elapsed() <= MINUTE);
@@ -50,7 +50,7 @@ async fn a_good_answer_is_not_asked_to_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_keeps_the_verdict_until_it_is_stale() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     platform.always(Route::Queues, status_with(429, ("retry-after", "30")));
     let snapshot = service.next_probe().await;
@@ -67,7 +67,7 @@ async fn a_rate_limit_keeps_the_verdict_until_it_is_stale() {
 async fn what_support_asks_for_is_kept() {
     let platform = Platform::start().await;
     platform.simulator.with(|org| org.report_rate_limit(true));
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     let left = service.metrics(&["rate_limit_remaining"]).await;
     assert_eq!(
@@ -92,7 +92,7 @@ async fn slots_follow_from_the_name_and_survive_a_restart() {
     let mut slots = Vec::new();
     for name in ["prod-eu", "prod-eu", "prod-us"] {
         let toml = format!("[probe]\njitter = 0.0\n[[targets]]\nname = \"{name}\"\n");
-        let service = platform.watched(&toml).await;
+        let service = platform.watched(&toml);
         service.first_round().await;
         let snapshot = service.next_probe().await;
         let slot = snapshot.targets[0].last_probe().unwrap().elapsed;
@@ -110,7 +110,7 @@ async fn slots_follow_from_the_name_and_survive_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn missed_slots_are_skipped_not_made_up() {
     let platform = Platform::start().await;
-    let service = platform.watched("[probe]\njitter = 0.0").await;
+    let service = platform.watched("[probe]\njitter = 0.0");
     service.first_round().await;
     service.next_probe().await;
     let before = platform.probes();
@@ -137,9 +137,7 @@ async fn probes_of_one_target_never_overlap() {
     let platform = Platform::start().await;
     let slow = Scripted::DelayHonest(Duration::from_millis(8_900));
     platform.always(Route::Queues, slow);
-    let service = platform
-        .watched("[probe]\ninterval = \"10s\"\ntimeout = \"9s\"")
-        .await;
+    let service = platform.watched("[probe]\ninterval = \"10s\"\ntimeout = \"9s\"");
     for _ in 0..300 {
         let requests = platform.simulator.requests();
         let open = requests.iter().filter(|it| it.status.is_none()).count();

@@ -18,7 +18,7 @@ fn steps(snapshot: &Snapshot) -> Vec<(&'static str, Option<u16>)> {
 #[tokio::test(start_paused = true)]
 async fn a_401_gets_one_new_token_and_one_repetition() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     let first = service.first_round().await;
     assert_eq!(steps(&first), [("token", Some(200)), ("probe", Some(200))]);
     let second = service.next_probe().await;
@@ -50,7 +50,7 @@ async fn an_attempt_that_brings_no_token_is_told_as_it_was() {
         (Scripted::text(503, "text/plain", "no"), "no"),
     ] {
         let platform = Platform::start().await;
-        let service = platform.watched("").await;
+        let service = platform.watched("");
         service.first_round().await;
         platform.always(Route::Token, step);
         platform.simulator.with(Org::revoke_tokens);
@@ -68,7 +68,7 @@ async fn an_attempt_that_brings_no_token_is_told_as_it_was() {
 #[tokio::test(start_paused = true)]
 async fn a_401_for_ever_costs_fewer_and_fewer_tokens() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     let rejected = Scripted::error(401, "bad.credentials", "Invalid login credentials.");
     platform.always(Route::Queues, rejected);
@@ -94,7 +94,7 @@ async fn a_401_for_ever_costs_fewer_and_fewer_tokens() {
 #[tokio::test(start_paused = true)]
 async fn a_401_because_of_the_address_costs_no_token() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     let refused = Scripted::error(
         401,
@@ -111,7 +111,7 @@ async fn a_401_because_of_the_address_costs_no_token() {
 #[tokio::test(start_paused = true)]
 async fn a_403_costs_one_token_beside_the_cached_one() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     platform.simulator.set_scenario("role-removed").unwrap();
     pass(30 * MINUTE).await;

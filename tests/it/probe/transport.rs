@@ -19,7 +19,7 @@ async fn a_refused_connection_is_told() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
-    let service = platform.watched(&api_at(&url, &platform)).await;
+    let service = platform.watched(&api_at(&url, &platform));
     let snapshot = service.first_round().await;
     assert_eq!(outcome(&snapshot), Outcome::Connect);
     assert_counted(&service, "network").await;
@@ -30,7 +30,7 @@ async fn a_name_that_does_not_exist_is_told() {
     let platform = Platform::start().await;
     // RFC 6761: resolvers answer for `invalid` themselves, so that this asks nobody.
     let url = "https://api.nonexistent.invalid";
-    let service = platform.watched(&api_at(url, &platform)).await;
+    let service = platform.watched(&api_at(url, &platform));
     let snapshot = service.first_round().await;
     assert_eq!(outcome(&snapshot), Outcome::Dns);
     assert_counted(&service, "network").await;
@@ -100,7 +100,7 @@ async fn tls_outcome(url: &str, trusted: &str) -> Outcome {
         roots.display(),
         api_at(url, &platform)
     );
-    let service = platform.watched(&toml).await;
+    let service = platform.watched(&toml);
     service.first_outcome().await
 }
 
@@ -135,7 +135,7 @@ async fn metrics_tell_when_certificates_end() {
     let roots = directory.path().join("roots.pem");
     std::fs::write(&roots, &certificate.pem).unwrap();
     let toml = format!("[network]\ntls_roots = \"{}\"\n", roots.display());
-    let service = Service::start(config_for(&server.url(), &toml)).await;
+    let service = Service::start(config_for(&server.url(), &toml));
     service.first_round().await;
     // The login host is the same here, and its answer is no token: no call of the API is made.
     let families = [
@@ -146,7 +146,7 @@ async fn metrics_tell_when_certificates_end() {
     assert_eq!(ends, [0.0, 4_070_908_800.0]);
     let given = "grant = \"access_token\"\naccess_token_env = \"TOKEN\"\n";
     let toml = format!("{toml}[[targets]]\nname = \"default\"\n{given}");
-    let service = Service::start(config_for(&server.url(), &toml)).await;
+    let service = Service::start(config_for(&server.url(), &toml));
     service.first_round().await;
     let ends: Vec<f64> = service.metrics(&families).await.into_values().collect();
     assert_eq!(ends, [4_070_908_800.0, 0.0]);
@@ -262,11 +262,11 @@ async fn tls_call(url: &str, trusted: &str, timeout: &str) -> Exchange {
 async fn a_name_that_leads_into_a_private_network_is_not_followed_on_request() {
     let platform = Platform::start().await;
     let url = platform.url().replace("127.0.0.1", "localhost");
-    let service = Service::start(config_for(&url, "")).await;
+    let service = Service::start(config_for(&url, ""));
     assert_eq!(service.first_outcome().await, Outcome::Ok);
     let calls = platform.simulator.requests().len();
     let guarded = "[network]\ndeny_private_addresses = true\n";
-    let service = Service::start(config_for(&url, guarded)).await;
+    let service = Service::start(config_for(&url, guarded));
     let snapshot = service.first_round().await;
     assert_eq!(outcome(&snapshot), Outcome::TokenEndpointDown);
     let said = diagnosis(&snapshot).evidence[0].says.clone();

@@ -141,7 +141,7 @@ async fn told(name: &str) -> String {
     let platform = Platform::start().await;
     // The jitter would show in times.
     let toml = format!("[probe]\njitter = 0.0\n{}", configuration(scenario));
-    let service = platform.watched(&toml).await;
+    let service = platform.watched(&toml);
     service.first_round().await;
     pass(seconds(20)).await;
     platform.simulator.set_scenario(name).unwrap();

@@ -22,7 +22,7 @@ const FOR_PEOPLE: [&str; 6] = [
 #[tokio::test(start_paused = true)]
 async fn probes_have_an_address_that_says_nothing_else() {
     let platform = Platform::start().await;
-    let service = platform.watched(TWO).await;
+    let service = platform.watched(TWO);
     service.first_round().await;
     let admin = service.admin.unwrap();
     for path in FOR_PROBES {
@@ -57,7 +57,7 @@ async fn probes_have_an_address_that_says_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn both_addresses_are_drained() {
     let platform = Platform::start().await;
-    let mut service = platform.watched(TWO).await;
+    let mut service = platform.watched(TWO);
     service.first_round().await;
     pass(seconds(20)).await;
     platform.script(Route::Queues, [Scripted::DelayHonest(seconds(9))]);

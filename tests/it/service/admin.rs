@@ -26,7 +26,7 @@ impl Guarded {
             "[server]\nadmin_token_file = \"{}\"\nprotect_details = true\n",
             file.display()
         );
-        let service = platform.watched(&toml).await;
+        let service = platform.watched(&toml);
         service.first_round().await;
         Self {
             _platform: platform,

@@ -24,7 +24,7 @@ async fn health(service: &Service) -> (u16, String, Option<String>) {
 async fn readiness_waits_for_the_first_probe_and_liveness_does_not() {
     let platform = Platform::start().await;
     platform.script(Route::Queues, [Scripted::DelayHonest(seconds(7))]);
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     pass(seconds(6)).await;
     let paths = ["/livez", "/readyz", "/health"];
     assert_eq!(statuses(&service, paths).await, [200, 503, 503]);
@@ -44,7 +44,7 @@ async fn readiness_follows_this_process_and_not_the_platform() {
     ] {
         let platform = Platform::start().await;
         platform.always(Route::Queues, step);
-        let service = platform.watched("").await;
+        let service = platform.watched("");
         service.first_round().await;
         let paths = ["/livez", "/readyz", "/health"];
         assert_eq!(statuses(&service, paths).await, [200, 200, 503]);
@@ -57,9 +57,7 @@ async fn readiness_follows_this_process_and_not_the_platform() {
 async fn readiness_does_not_wait_for_a_hanging_platform_for_ever() {
     let platform = Platform::start().await;
     platform.always(Route::Queues, Scripted::Hang);
-    let service = platform
-        .watched("[probe]\ninterval = \"10m\"\ntimeout = \"5m\"")
-        .await;
+    let service = platform.watched("[probe]\ninterval = \"10m\"\ntimeout = \"5m\"");
     pass(seconds(29)).await;
     assert_eq!(statuses(&service, ["/livez", "/readyz"]).await, [200, 503]);
     pass(seconds(2)).await;
@@ -76,7 +74,7 @@ async fn an_outage_warns_first_and_fails_only_for_those_who_want_it() {
     ] {
         let platform = Platform::start().await;
         let toml = format!("[health]\noutage = \"{level}\"\n");
-        let service = platform.watched(&toml).await;
+        let service = platform.watched(&toml);
         service.first_round().await;
         platform.always(Route::Queues, unavailable());
         for _ in 0..2 {
@@ -100,7 +98,7 @@ async fn an_outage_warns_first_and_fails_only_for_those_who_want_it() {
 #[tokio::test(start_paused = true)]
 async fn an_upstream_that_comes_and_goes_does_not_flap() {
     let platform = Platform::start().await;
-    let service = platform.watched("[health]\noutage = \"fail\"").await;
+    let service = platform.watched("[health]\noutage = \"fail\"");
     service.first_round().await;
     let steps = [unavailable(), Scripted::Honest]
         .into_iter()
@@ -117,7 +115,7 @@ async fn an_upstream_that_comes_and_goes_does_not_flap() {
 async fn strict_health_takes_a_warning_for_a_failure() {
     let platform = Platform::start().await;
     platform.simulator.set_scenario("queues-empty").unwrap();
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     let paths = [
         "/health",
@@ -136,8 +134,7 @@ async fn strict_health_takes_a_warning_for_a_failure() {
 async fn a_result_grows_stale_without_anybody_writing_it() {
     let platform = Platform::start().await;
     let service = platform
-        .watched("[probe]\ninterval = \"30s\"\n[[targets]]\nname = \"default\"\ninterval = \"10s\"\ntimeout = \"9s\"")
-        .await;
+        .watched("[probe]\ninterval = \"30s\"\n[[targets]]\nname = \"default\"\ninterval = \"10s\"\ntimeout = \"9s\"");
     service.first_round().await;
     // Answers go on arriving, but they say nothing about access.
     platform.always(Route::Queues, status_429());
@@ -168,7 +165,7 @@ async fn an_upstream_that_hangs_for_long_makes_the_verdict_stale() {
     let toml = "[probe]\nmax_in_flight = 1\njitter = 0.0\n\
         [[targets]]\nname = \"slow\"\ninterval = \"30m\"\ntimeout = \"20m\"\n\
         [[targets]]\nname = \"quick\"\n";
-    let service = platform.watched(toml).await;
+    let service = platform.watched(toml);
     service.first_round().await;
     platform.always(Route::Queues, Scripted::Hang);
     let state = |name: &str| {
@@ -204,9 +201,7 @@ async fn an_upstream_that_hangs_for_long_makes_the_verdict_stale() {
 #[tokio::test(start_paused = true)]
 async fn the_heartbeat_goes_on_while_nothing_happens() {
     let platform = Platform::start().await;
-    let service = platform
-        .watched("[probe]\ninterval = \"24h\"\ntimeout = \"10s\"")
-        .await;
+    let service = platform.watched("[probe]\ninterval = \"24h\"\ntimeout = \"10s\"");
     service.first_round().await;
     for _ in 0..120 {
         pass(seconds(30)).await;

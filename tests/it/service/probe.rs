@@ -33,7 +33,7 @@ async fn scrape(service: &Service) -> Reply {
 #[tokio::test(start_paused = true)]
 async fn a_scrape_is_a_probe_of_its_own() {
     let platform = Platform::start().await;
-    let service = platform.watched(RARELY).await;
+    let service = platform.watched(RARELY);
     service.first_round().await;
     pass(seconds(20)).await;
     let before = platform.probes();
@@ -62,7 +62,7 @@ async fn a_scrape_is_a_probe_of_its_own() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_told_with_its_cause_and_examined_once() {
     let platform = Platform::start().await;
-    let service = platform.watched(RARELY).await;
+    let service = platform.watched(RARELY);
     service.first_round().await;
     platform.simulator.set_scenario("role-removed").unwrap();
     let mut calls = Vec::new();
@@ -88,7 +88,7 @@ async fn a_refusal_is_told_with_its_cause_and_examined_once() {
 #[tokio::test(start_paused = true)]
 async fn the_scraper_is_answered_before_it_gives_up() {
     let platform = Platform::start().await;
-    let service = platform.watched(RARELY).await;
+    let service = platform.watched(RARELY);
     service.first_round().await;
     pass(seconds(20)).await;
     platform.script(Route::Queues, [Scripted::DelayHonest(seconds(4))]);
@@ -120,7 +120,7 @@ async fn the_scraper_is_answered_before_it_gives_up() {
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_is_respected_and_told() {
     let platform = Platform::start().await;
-    let service = platform.watched(RARELY).await;
+    let service = platform.watched(RARELY);
     service.first_round().await;
     pass(seconds(20)).await;
     let limit = Scripted::Respond {
@@ -144,7 +144,7 @@ async fn a_rate_limit_is_respected_and_told() {
 #[tokio::test(start_paused = true)]
 async fn only_a_configured_name_is_a_target() {
     let platform = Platform::start().await;
-    let service = platform.watched(RARELY).await;
+    let service = platform.watched(RARELY);
     service.first_round().await;
     pass(seconds(20)).await;
     let before = platform.probes();
@@ -171,7 +171,7 @@ async fn only_a_configured_name_is_a_target() {
 #[tokio::test(start_paused = true)]
 async fn many_scrapers_cost_one_probe_in_five_seconds() {
     let platform = Platform::start().await;
-    let service = platform.watched(RARELY).await;
+    let service = platform.watched(RARELY);
     service.first_round().await;
     let before = platform.probes();
     for _ in 0..600 {
@@ -185,7 +185,7 @@ async fn many_scrapers_cost_one_probe_in_five_seconds() {
 #[tokio::test(start_paused = true)]
 async fn the_targets_can_be_discovered() {
     let platform = Platform::start().await;
-    let service = platform.watched(&fleet(3)).await;
+    let service = platform.watched(&fleet(3));
     let reply = service.get("/sd").await;
     assert_eq!(reply.header("content-type"), Some("application/json"));
     let groups = reply.json();

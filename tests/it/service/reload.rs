@@ -27,7 +27,7 @@ impl Following {
         let file = directory.path().join("why403.toml");
         std::fs::write(&file, toml).unwrap();
         let sources = sources_for(&platform.url(), file.clone());
-        let (service, ask) = Service::following(sources).await;
+        let (service, ask) = Service::following(sources);
         service.first_round().await;
         Self {
             platform,
@@ -262,7 +262,7 @@ async fn a_platform_is_trusted_as_soon_as_its_authority_is() {
     );
     let file = directory.path().join("why403.toml");
     std::fs::write(&file, toml).unwrap();
-    let (service, ask) = Service::following(sources_for(&server.url(), file)).await;
+    let (service, ask) = Service::following(sources_for(&server.url(), file));
     assert_eq!(service.first_outcome().await, Outcome::Tls);
     std::fs::write(&roots, &shown.pem).unwrap();
     ask.send(()).await.unwrap();
@@ -356,7 +356,7 @@ async fn a_mounted_config_map_is_followed() {
     put("..1", &targets(&["a"]));
     symlink("..data/why403.toml", mount.path().join("why403.toml")).unwrap();
     let sources = sources_for(&platform.url(), mount.path().join("why403.toml"));
-    let (service, _ask) = Service::following(sources).await;
+    let (service, _ask) = Service::following(sources);
     service.first_round().await;
     put("..2", &targets(&["a", "b"]));
     std::fs::remove_dir_all(mount.path().join("..1")).unwrap();

@@ -14,7 +14,7 @@ use crate::harness::*;
 #[tokio::test(start_paused = true)]
 async fn fifty_who_want_it_fresh_cost_one_probe() {
     let platform = Platform::start().await;
-    let service = platform.watched("[probe]\ninterval = \"10m\"").await;
+    let service = platform.watched("[probe]\ninterval = \"10m\"");
     service.first_round().await;
     pass(seconds(20)).await;
     let before = platform.probes();
@@ -47,7 +47,7 @@ async fn at_once(
 #[tokio::test(start_paused = true)]
 async fn fresh_examinations_are_limited_in_the_long_run() {
     let platform = Platform::start().await;
-    let service = platform.watched("[probe]\ninterval = \"24h\"").await;
+    let service = platform.watched("[probe]\ninterval = \"24h\"");
     service.first_round().await;
     let before = platform.probes();
     for _ in 0..600 {
@@ -68,7 +68,7 @@ async fn no_load_from_outside_costs_more_than_the_budget() {
     let names = ["a", "b", "c", "d", "e"];
     let targets = names.map(|name| format!("[[targets]]\nname = \"{name}\"\n"));
     let toml = format!("[probe]\ninterval = \"24h\"\n{}", targets.concat());
-    let service = platform.watched(&toml).await;
+    let service = platform.watched(&toml);
     service.first_round().await;
     platform.simulator.set_scenario("role-removed").unwrap();
     pass(seconds(60)).await;
@@ -101,7 +101,7 @@ async fn no_load_from_outside_costs_more_than_the_budget() {
 #[tokio::test(start_paused = true)]
 async fn a_fresh_examination_outlives_whoever_asked() {
     let platform = Platform::start().await;
-    let service = platform.watched("[probe]\ninterval = \"10m\"").await;
+    let service = platform.watched("[probe]\ninterval = \"10m\"");
     service.first_round().await;
     pass(seconds(20)).await;
     let counted = |metrics: &std::collections::BTreeMap<String, f64>| metrics.values().sum::<f64>();
@@ -122,9 +122,7 @@ async fn a_fresh_examination_outlives_whoever_asked() {
 #[tokio::test(start_paused = true)]
 async fn an_examination_that_takes_too_long_goes_on_without_its_request() {
     let platform = Platform::start().await;
-    let service = platform
-        .watched("[probe]\ninterval = \"10m\"\ntimeout = \"1m\"")
-        .await;
+    let service = platform.watched("[probe]\ninterval = \"10m\"\ntimeout = \"1m\"");
     service.first_round().await;
     pass(seconds(20)).await;
     platform.script(Route::Queues, [Scripted::DelayHonest(seconds(40))]);
@@ -139,7 +137,7 @@ async fn an_examination_that_takes_too_long_goes_on_without_its_request() {
 #[tokio::test(start_paused = true)]
 async fn a_hundred_forced_refreshes_are_one_and_then_none() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     pass(seconds(5)).await;
     platform.script(Route::Token, [Scripted::DelayHonest(seconds(1))]);
@@ -163,7 +161,7 @@ async fn a_hundred_forced_refreshes_are_one_and_then_none() {
 #[tokio::test(start_paused = true)]
 async fn a_forced_refresh_says_what_went_wrong_and_changes_nothing() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     pass(seconds(5)).await;
     platform.always(Route::Token, unavailable());
@@ -190,9 +188,9 @@ async fn a_forced_refresh_says_what_went_wrong_and_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_given_token_cannot_be_refreshed() {
     let platform = Platform::start().await;
-    let service = platform
-        .watched("[[targets]]\nname = \"default\"\ngrant = \"access_token\"\naccess_token_env = \"TOKEN\"")
-        .await;
+    let service = platform.watched(
+        "[[targets]]\nname = \"default\"\ngrant = \"access_token\"\naccess_token_env = \"TOKEN\"",
+    );
     assert_eq!(service.first_outcome().await, Outcome::Ok);
     assert_eq!(service.post("/token/refresh").await.status, 409);
     assert_eq!(platform.mints(), 0);
@@ -215,7 +213,7 @@ async fn a_client_secret_is_nowhere_to_be_read() {
             &serde_json::json!({"error": "invalid_client", "error_description": echo}),
         ),
     );
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     for path in [
         "/",

@@ -23,7 +23,7 @@ async fn targets_share_a_token_only_with_the_same_client() {
          [[targets]]\nname = \"d\"\nclient_id = \"{DEMO_CLIENT_ID}\"\nclient_secret_env = \"SECRET\"\n",
         secret.display()
     );
-    let service = platform.watched(&toml).await;
+    let service = platform.watched(&toml);
     let snapshot = service.first_round().await;
     let names: Vec<_> = snapshot
         .credentials
@@ -54,7 +54,7 @@ async fn targets_share_a_token_only_with_the_same_client() {
 #[tokio::test(start_paused = true)]
 async fn a_401_to_many_targets_at_once_costs_one_token() {
     let platform = Platform::start().await;
-    let service = platform.watched(&fleet(30)).await;
+    let service = platform.watched(&fleet(30));
     service.first_round().await;
     pass(MINUTE).await;
     assert_eq!(platform.mints(), 1);

@@ -14,7 +14,7 @@ use crate::harness::*;
 #[tokio::test(start_paused = true)]
 async fn a_stop_is_announced_before_it_happens() {
     let platform = Platform::start().await;
-    let mut service = platform.watched("").await;
+    let mut service = platform.watched("");
     service.first_round().await;
     service.signal(StopSignal::Terminate).await;
     pass(Duration::from_millis(1)).await;
@@ -34,7 +34,7 @@ async fn a_stop_is_announced_before_it_happens() {
 #[tokio::test(start_paused = true)]
 async fn callers_are_sent_away_with_an_answer_before_the_listener_closes() {
     let platform = Platform::start().await;
-    let mut service = platform.watched("").await;
+    let mut service = platform.watched("");
     service.first_round().await;
     let mut stream = TcpStream::connect(service.address).await.unwrap();
     let request = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -63,7 +63,7 @@ async fn callers_are_sent_away_with_an_answer_before_the_listener_closes() {
 #[tokio::test(start_paused = true)]
 async fn a_request_in_flight_is_finished() {
     let platform = Platform::start().await;
-    let mut service = platform.watched("[probe]\ninterval = \"10m\"").await;
+    let mut service = platform.watched("[probe]\ninterval = \"10m\"");
     service.first_round().await;
     pass(seconds(20)).await;
     platform.script(Route::Queues, [Scripted::DelayHonest(seconds(9))]);
@@ -83,9 +83,8 @@ async fn a_request_in_flight_is_finished() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_finishes_is_cut_at_the_deadline() {
     let platform = Platform::start().await;
-    let mut service = platform
-        .watched("[server]\nheader_timeout = \"5m\"\n[probe]\ninterval = \"10m\"")
-        .await;
+    let mut service =
+        platform.watched("[server]\nheader_timeout = \"5m\"\n[probe]\ninterval = \"10m\"");
     service.first_round().await;
     let mut stream = TcpStream::connect(service.address).await.unwrap();
     stream.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
@@ -103,7 +102,7 @@ async fn a_peer_that_never_finishes_is_cut_at_the_deadline() {
 async fn a_second_signal_stops_at_once() {
     for first in [StopSignal::Terminate, StopSignal::Interrupt] {
         let platform = Platform::start().await;
-        let mut service = platform.watched("[probe]\ninterval = \"10m\"").await;
+        let mut service = platform.watched("[probe]\ninterval = \"10m\"");
         service.first_round().await;
         pass(seconds(20)).await;
         platform.script(Route::Queues, [Scripted::DelayHonest(seconds(9))]);
@@ -124,7 +123,7 @@ async fn a_second_signal_stops_at_once() {
 #[tokio::test(start_paused = true)]
 async fn an_interrupt_stops_without_delay() {
     let platform = Platform::start().await;
-    let mut service = platform.watched("").await;
+    let mut service = platform.watched("");
     service.first_round().await;
     service.signal(StopSignal::Interrupt).await;
     service.stopped().await;
@@ -136,7 +135,7 @@ async fn a_stop_ends_what_hangs_upstream() {
     let platform = Platform::start().await;
     platform.always(Route::Queues, Scripted::Hang);
     platform.always(Route::Token, Scripted::Hang);
-    let mut service = platform.watched("").await;
+    let mut service = platform.watched("");
     pass(seconds(1)).await;
     service.signal(StopSignal::Interrupt).await;
     service.stopped().await;
@@ -148,7 +147,7 @@ async fn a_stop_ends_what_hangs_upstream() {
 async fn no_task_outlives_the_service() {
     let platform = Platform::start().await;
     platform.simulator.with(|org| org.set_expires_in(300));
-    let mut service = platform.watched("").await;
+    let mut service = platform.watched("");
     service.first_round().await;
     service.signal(StopSignal::Interrupt).await;
     service.stopped().await;

@@ -70,7 +70,7 @@ impl Two {
         let targets: Vec<String> = targets.into_iter().map(target).collect();
         let settings = "[health]\noutage = \"fail\"\n[probe]\nfall = 2\n";
         let toml = format!("{settings}{}", targets.concat());
-        let service = Service::start(config_for(&near_url, &toml)).await;
+        let service = Service::start(config_for(&near_url, &toml));
         service.first_round().await;
         assert_eq!(service.verdict(), Status::Pass);
         Self { near, far, service }
@@ -154,7 +154,7 @@ async fn a_host_that_vanishes_alone_has_an_outage() {
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_wrong_is_told() {
     let platform = Platform::start().await;
-    let service = platform.watched("").await;
+    let service = platform.watched("");
     service.first_round().await;
     let skew = async || {
         service

@@ -128,7 +128,7 @@ async fn two_versions_and_one_protocol_are_spoken() {
     let directory = tempfile::tempdir().unwrap();
     mount(directory.path(), "..1", &authority.signs());
     let platform = Platform::start().await;
-    let service = platform.watched(&files(directory.path())).await;
+    let service = platform.watched(&files(directory.path()));
     service.first_round().await;
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         for (protocols, speaks) in [
@@ -159,7 +159,7 @@ async fn a_renewed_certificate_takes_the_place_of_the_old_one() {
     let directory = tempfile::tempdir().unwrap();
     mount(directory.path(), "..1", &old.signs());
     let platform = Platform::start().await;
-    let service = platform.watched(&files(directory.path())).await;
+    let service = platform.watched(&files(directory.path()));
     assert!(old.client().works(service.address).await);
     mount(directory.path(), "..2", &new.signs());
     std::fs::remove_dir_all(directory.path().join("..1")).unwrap();
@@ -174,7 +174,7 @@ async fn files_that_are_no_good_keep_the_old_certificate() {
     let directory = tempfile::tempdir().unwrap();
     mount(directory.path(), "..1", &old.signs());
     let platform = Platform::start().await;
-    let service = platform.watched(&files(directory.path())).await;
+    let service = platform.watched(&files(directory.path()));
     let (next, other) = (new.signs(), new.signs());
     let half = |text: &str| text.split_at(text.len() / 2).0.to_owned();
     let put = |name: &str, text: &str| write_secret(&directory.path().join("..1").join(name), text);
@@ -226,7 +226,7 @@ async fn clients_need_a_certificate_where_an_authority_is_named() {
         files(directory.path()),
         authority.display()
     );
-    let service = platform.watched(&toml).await;
+    let service = platform.watched(&toml);
     let only_clients = [false, false, true];
     assert_eq!(
         admits(&server, &clients, service.address).await,
@@ -234,9 +234,7 @@ async fn clients_need_a_certificate_where_an_authority_is_named() {
     );
 
     // With two addresses the one for probes asks for none.
-    let two = platform
-        .watched(&format!("{toml}admin_listen = \"127.0.0.1:0\"\n"))
-        .await;
+    let two = platform.watched(&format!("{toml}admin_listen = \"127.0.0.1:0\"\n"));
     let admin = two.admin.unwrap();
     assert_eq!(admits(&server, &clients, two.address).await, [true; 3]);
     assert_eq!(admits(&server, &clients, admin).await, only_clients);

@@ -15,7 +15,7 @@ const VERIFY: &str = "/diagnose/default/verify";
 /// A service that has worked, and then met a scenario.
 async fn met(scenario: &str) -> (Platform, Service) {
     let platform = Platform::start().await;
-    let service = platform.watched("[probe]\ninterval = \"10m\"").await;
+    let service = platform.watched("[probe]\ninterval = \"10m\"");
     service.first_round().await;
     pass(seconds(600)).await;
     platform.simulator.set_scenario(scenario).unwrap();

@@ -34,7 +34,7 @@ async fn an_episode_goes_on_after_a_restart_and_is_closed_by_what_is_found_then(
     let before = only(&service).await;
     stop(service).await;
 
-    let service = platform.watched(&toml).await;
+    let service = platform.watched(&toml);
     let recalled = only(&service).await;
     for field in [
         "id",
@@ -62,7 +62,7 @@ async fn an_episode_goes_on_after_a_restart_and_is_closed_by_what_is_found_then(
     stop(service).await;
 
     // The next one is the second, and the first is still known.
-    let service = platform.watched(&toml).await;
+    let service = platform.watched(&toml);
     until(&service, "ok").await;
     platform
         .simulator
@@ -85,7 +85,7 @@ async fn a_silent_loss_during_a_restart_is_noticed() {
     platform
         .simulator
         .with(|org: &mut Org| org.revoke_in(DEMO_CLIENT_ID, READER, "Sales"));
-    let service = platform.watched(&toml).await;
+    let service = platform.watched(&toml);
     until(&service, "queues_missing").await;
     let episode = only(&service).await;
     let changed = differences(&episode["changed"]);
@@ -102,16 +102,16 @@ async fn targets_that_are_no_longer_configured_are_remembered_and_not_shown() {
     let toml = keeping(directory.path());
     let platform = Platform::start().await;
     platform.simulator.set_scenario("role-removed").unwrap();
-    let service = platform.watched(&toml).await;
+    let service = platform.watched(&toml);
     until(&service, "forbidden").await;
     stop(service).await;
-    let service = platform.watched(&format!("{toml}{}", fleet(1))).await;
+    let service = platform.watched(&format!("{toml}{}", fleet(1)));
     service.first_round().await;
     let all = service.get("/timeline").await.json();
     let names: Vec<_> = all["episodes"].as_array().unwrap().iter().collect();
     assert!(names.iter().all(|it| it["target"] == "t-0"), "{all:#}");
     stop(service).await;
-    let service = platform.watched(&toml).await;
+    let service = platform.watched(&toml);
     assert_eq!(only(&service).await["id"], 1);
     stop(service).await;
 }
@@ -120,7 +120,7 @@ async fn targets_that_are_no_longer_configured_are_remembered_and_not_shown() {
 async fn writes_are_counted_and_nothing_is_written_while_nothing_changes() {
     let directory = tempfile::tempdir().unwrap();
     let platform = Platform::start().await;
-    let service = platform.watched(&keeping(directory.path())).await;
+    let service = platform.watched(&keeping(directory.path()));
     until(&service, "ok").await;
     pass(seconds(3600)).await;
     let writes = service.metrics(&["state_writes_total"]).await;

@@ -102,7 +102,7 @@ async fn a_login_host_that_cannot_be_trusted_is_down_and_says_why() {
         let roots = directory.path().join("roots.pem");
         std::fs::write(&roots, &trusted.pem).unwrap();
         let toml = format!("[network]\ntls_roots = \"{}\"\n", roots.display());
-        let service = Service::start(config_for(&server.url(), &toml)).await;
+        let service = Service::start(config_for(&server.url(), &toml));
         let snapshot = service.first_round().await;
         assert_eq!(outcome(&snapshot), Outcome::TokenEndpointDown);
         let summary = &diagnosis(&snapshot).summary;

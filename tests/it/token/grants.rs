@@ -53,7 +53,7 @@ async fn every_grant_gets_tokens_that_work() {
             org.allow_password_grant(true);
             org.set_expires_in(3_600);
         });
-        let service = platform.watched(&toml).await;
+        let service = platform.watched(&toml);
         let snapshot = service.first_round().await;
         assert_eq!(outcome(&snapshot), Outcome::Ok, "{grant}");
         assert_eq!(snapshot.credentials[0].grant, grant);
@@ -95,7 +95,7 @@ async fn a_password_is_refused_where_the_grant_is_not_offered() {
         "username = \"{DEMO_USERNAME}\"\npassword_file = \"{}\"\n",
         path.display()
     );
-    let service = platform.watched(&target(PORTAL_CLIENT_ID, &keys)).await;
+    let service = platform.watched(&target(PORTAL_CLIENT_ID, &keys));
     assert_eq!(service.first_outcome().await, Outcome::GrantRejected);
 }
 

@@ -15,7 +15,7 @@ use crate::harness::*;
 async fn k10_an_expired_token_is_never_sent() {
     let platform = Platform::start().await;
     platform.simulator.with(|org| org.set_expires_in(300));
-    let service = platform.watched("[probe]\njitter = 0.0").await;
+    let service = platform.watched("[probe]\njitter = 0.0");
     service.first_round().await;
     pass(10 * MINUTE).await;
     platform.always(Route::Token, unavailable());

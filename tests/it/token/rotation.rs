@@ -196,7 +196,7 @@ async fn a_new_login_ends_the_pause_after_a_refusal() {
 async fn targets_with_one_refresh_token_share_its_only_use() {
     let login = Login::start().await;
     let toml = ["one", "two", "three"].map(|name| login.target(name));
-    let service = login.platform.watched(&toml.concat()).await;
+    let service = login.platform.watched(&toml.concat());
     let snapshot = service.first_round().await;
     assert_eq!(snapshot.credentials.len(), 1);
     for target in &snapshot.targets {

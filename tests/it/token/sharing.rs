@@ -13,7 +13,7 @@ use crate::harness::*;
 #[tokio::test(start_paused = true)]
 async fn k7_targets_that_share_a_client_share_one_token() {
     let platform = Platform::start().await;
-    let service = platform.watched(&fleet(20)).await;
+    let service = platform.watched(&fleet(20));
     service.first_round().await;
     pass(10 * MINUTE).await;
     let snapshot = service.monitor.snapshot();
@@ -179,7 +179,7 @@ async fn many_clients_of_one_server_do_not_ask_it_all_at_once() {
         toml.push_str("client_secret_env = \"SECRET\"\n");
     }
     platform.always(Route::Token, Scripted::DelayHonest(seconds(5)));
-    let service = platform.watched(&toml).await;
+    let service = platform.watched(&toml);
     while platform.mints() < 40 {
         let requests = platform.simulator.requests();
         let open = requests
@@ -206,7 +206,7 @@ async fn a_slow_server_does_not_hold_up_another() {
         toml.push_str(&target);
         toml.push_str("client_secret_env = \"SECRET\"\n");
     }
-    let service = slow.watched(&toml).await;
+    let service = slow.watched(&toml);
     // By now all have begun, and the slow server's first ones are still waited for.
     pass(seconds(5)).await;
     assert_eq!(slow.mints(), 4);

@@ -8,6 +8,7 @@ mod properties;
 mod questions;
 mod rights;
 mod transport;
+mod verified;
 mod wording;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::net::NetError;
@@ -9,6 +10,14 @@ use thiserror::Error;
 
 use super::timeline::{Mark, Timeline};
 use crate::target::is_private;
+
+/// For how long an answer is good at most, whatever it says of itself: a prober must see a change of
+/// address, and a fleet should not ask for the same name two hundred times a second. A target by
+/// itself asks anew for each probe, because its interval is longer.
+const KEPT: Duration = Duration::from_secs(2);
+
+/// Most names whose addresses are kept.
+const MOST_NAMES: u64 = 1_024;
 
 /// Resolves names by the system's configuration (`resolv.conf`, `hosts`).
 ///
@@ -69,8 +78,10 @@ impl Resolver {
             return Ok(resolver.clone());
         }
         let mut builder = TokioResolver::builder_tokio()?;
-        // A prober must see a change of address: answers live in no cache of ours.
-        builder.options_mut().cache_size = 0;
+        let options = builder.options_mut();
+        options.cache_size = MOST_NAMES;
+        options.positive_max_ttl = Some(KEPT);
+        options.negative_max_ttl = Some(KEPT);
         let resolver = builder.build()?;
         Ok(system.insert(resolver).clone())
     }

@@ -102,7 +102,7 @@ impl Stage {
         Self::start_with(offset_seconds, None)
     }
 
-    fn start_with(offset_seconds: i64, state: Option<&Path>) -> Self {
+    fn start_with(offset_seconds: i64, kept_in: Option<&Path>) -> Self {
         let platform = Platform::start("healthy");
         switch(&platform, "healthy");
         let clock = FakedClock::at(offset_seconds);
@@ -113,7 +113,7 @@ impl Stage {
         command.env("WHY403__PROBE__INTERVAL", "1s");
         command.env("WHY403__PROBE__TIMEOUT", "900ms");
         command.env("WHY403__PROBE__CONNECT_TIMEOUT", "900ms");
-        if let Some(directory) = state {
+        if let Some(directory) = kept_in {
             command.env("WHY403__SERVER__STATE_DIR", directory);
         }
         let began = real_instant();

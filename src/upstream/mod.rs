@@ -6,6 +6,7 @@
 //!
 //! Secrets that went out are removed from whatever comes back before it becomes evidence.
 
+mod apart;
 mod dns;
 mod fault;
 mod local;
@@ -84,6 +85,9 @@ pub enum SetupError {
     /// The HTTP client refused its configuration.
     #[error("cannot set up the HTTP client: {0}")]
     Client(String),
+    /// There are no threads to be had.
+    #[error("cannot start threads for calls: {0}")]
+    Threads(std::io::Error),
 }
 
 /// How a call authenticates.
@@ -139,6 +143,7 @@ pub struct Upstream {
     client: Client,
     proxy: Option<proxy::Proxy>,
     connect_timeout: Duration,
+    threads: apart::Threads,
     clock: Clock,
 }
 
@@ -178,6 +183,7 @@ impl Upstream {
             client,
             proxy: network.proxy.as_ref().map(proxy::Proxy::new),
             connect_timeout,
+            threads: apart::Threads::new().map_err(SetupError::Threads)?,
             clock,
         })
     }
@@ -292,21 +298,29 @@ impl Upstream {
         timeline: &Timeline,
         way: Way<'_>,
     ) -> Result<(u16, HeaderMap, Body), Fault> {
-        let exchange = async {
-            let mut response = self.client.execute(request).await?;
-            Timeline::mark(Mark::HeadArrived);
-            let body = read_capped(&mut response, call.body_cap).await?;
-            let headers = std::mem::take(response.headers_mut());
-            Ok((response.status().as_u16(), headers, body))
-        };
+        let asked = ask(self.client.clone(), request, call.body_cap);
+        let watched = timeline.clone().watch(asked);
         // The client's own timeout does not cover a fault of the client.
         let guard = call.timeout.saturating_add(Duration::from_secs(1));
-        match tokio::time::timeout(guard, timeline.watch(exchange)).await {
+        match tokio::time::timeout(guard, self.threads.run(watched)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(fault::classify(&error, timeline, way)),
             Err(_) => Err(fault::timed_out(timeline, way)),
         }
     }
+}
+
+/// Sends a request and reads its answer.
+async fn ask(
+    client: Client,
+    request: Request,
+    body_cap: usize,
+) -> reqwest::Result<(u16, HeaderMap, Body)> {
+    let mut response = client.execute(request).await?;
+    Timeline::mark(Mark::HeadArrived);
+    let body = read_capped(&mut response, body_cap).await?;
+    let headers = std::mem::take(response.headers_mut());
+    Ok((response.status().as_u16(), headers, body))
 }
 
 /// The first bytes of a body.

@@ -87,8 +87,8 @@ impl Timeline {
     }
 
     /// Runs `call` so that [`Self::mark`] writes to this timeline.
-    pub(super) async fn watch<T>(&self, call: impl Future<Output = T>) -> T {
-        CURRENT.scope(self.clone(), call).await
+    pub(super) async fn watch<T>(self, call: impl Future<Output = T>) -> T {
+        CURRENT.scope(self, call).await
     }
 
     /// Sets a mark on the timeline of the exchange that runs in this task, if one does.
@@ -201,7 +201,8 @@ mod tests {
         let timeline = Timeline::start(&clock);
         for (mark, millis) in marks {
             clock.sleep_until(Duration::from_millis(*millis)).await;
-            timeline.watch(async { Timeline::mark(*mark) }).await;
+            let watched = timeline.clone().watch(async { Timeline::mark(*mark) });
+            watched.await;
         }
         timeline
     }

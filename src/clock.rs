@@ -52,6 +52,9 @@ pub fn later(at: Timestamp, by: Duration) -> Timestamp {
 pub struct Clock {
     start: Instant,
     wall: Wall,
+    /// From then on nobody wakes up any more: how tests let everything hang that waits.
+    #[cfg(test)]
+    hangs_from: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,6 +75,8 @@ impl Clock {
         Self {
             start: monotonic(),
             wall: Wall::System,
+            #[cfg(test)]
+            hangs_from: None,
         }
     }
 
@@ -84,6 +89,17 @@ impl Clock {
                 anchor,
                 skew_seconds: Arc::default(),
             },
+            #[cfg(test)]
+            hangs_from: None,
+        }
+    }
+
+    /// The same clock, by which nobody wakes up any more after `elapsed`.
+    #[cfg(test)]
+    pub(crate) fn hanging_from(self, elapsed: Duration) -> Self {
+        Self {
+            hangs_from: Some(elapsed),
+            ..self
         }
     }
 
@@ -120,6 +136,10 @@ impl Clock {
 
     /// Sleeps until the monotonic clock shows `elapsed`; returns at once when that is past.
     pub async fn sleep_until(&self, elapsed: Duration) {
+        #[cfg(test)]
+        if self.hangs_from.is_some_and(|from| from < elapsed) {
+            return std::future::pending().await;
+        }
         match self.start.checked_add(elapsed) {
             Some(deadline) => tokio::time::sleep_until(deadline).await,
             None => std::future::pending().await,

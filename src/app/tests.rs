@@ -1,11 +1,18 @@
 //! What becomes of the service when a part of it ends.
 
-use tokio::net::TcpListener;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::config::{self, Environment, Sources};
 
 fn app() -> App {
+    app_by(Clock::system())
+}
+
+fn app_by(clock: Clock) -> App {
     let variables = [
         ("GENESYS_CLOUD_CLIENT_ID", "id"),
         ("GENESYS_CLOUD_CLIENT_SECRET", "secret"),
@@ -16,7 +23,7 @@ fn app() -> App {
         ..Sources::default()
     };
     let config = config::load(&sources).unwrap().config;
-    App::start(config, Clock::system(), Pace::Spread).unwrap()
+    App::start(config, clock, Pace::Spread).unwrap()
 }
 
 /// How the service ends although nobody tells it to.
@@ -54,4 +61,37 @@ async fn somebody_who_waits_for_one_answer_is_told_too() {
     let ended = app.first_round().await.map(drop);
     let end = format!("{:#}", ended.unwrap_err());
     assert_eq!(end, "the recorder task ended early");
+}
+
+/// The status line of an answer.
+async fn status(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheduler_that_hangs_is_told_by_livez_alone() {
+    const HANGS_FROM: Duration = Duration::from_mins(10);
+    let app = app_by(Clock::system().hanging_from(HANGS_FROM));
+    let clock = Clock::system();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (signals, receiver) = mpsc::channel(1);
+    let mut service = JoinSet::new();
+    service.spawn(app.serve(listener, receiver, None));
+    // Its last sign of life came a few seconds before it hung, at the most.
+    for (seconds, expected) in [(1, 200), (599, 200), (650, 200), (661, 503), (3_600, 503)] {
+        clock.sleep_until(Duration::from_secs(seconds)).await;
+        let said = status(address, "/livez").await;
+        assert!(said.contains(&expected.to_string()), "{seconds} s: {said}");
+        // Nothing can be reached at the address of the platform, and that is no reason.
+        assert_eq!(status(address, "/readyz").await, "HTTP/1.1 200 OK");
+    }
+    signals.send(StopSignal::Interrupt).await.unwrap();
+    let ended = service.join_next().await.unwrap().unwrap();
+    assert!(ended.is_ok(), "it still stops in order: {ended:?}");
 }

@@ -36,6 +36,15 @@ pub(super) struct Way<'a> {
     pub(super) proxy: Option<&'a str>,
     /// Whether the proxy passes bytes on in a tunnel; otherwise all that is seen is the proxy's.
     pub(super) tunnelled: bool,
+    /// Whether the first TLS handshake is one with the proxy.
+    pub(super) handshake_with_proxy: bool,
+}
+
+impl Way<'_> {
+    /// Whether no other handshake has begun than the one with the proxy.
+    fn is_at_proxy(&self, timeline: &Timeline) -> bool {
+        self.handshake_with_proxy && timeline.handshakes() <= 1
+    }
 }
 
 pub(super) fn classify(error: &reqwest::Error, timeline: &Timeline, way: Way<'_>) -> Fault {
@@ -56,9 +65,9 @@ pub(super) fn classify(error: &reqwest::Error, timeline: &Timeline, way: Way<'_>
     let ended = find::<rustls::Error>(error).is_none();
     let origin = match lack(error, phase, timeline, way) {
         Some(lack) => Origin::Machine(lack),
-        None => blamed(phase, way, tunnel.is_some() || ended),
+        None => blamed(phase, way, ended || way.is_at_proxy(timeline)),
     };
-    let doing = doing(phase, way);
+    let doing = doing(phase, timeline, way);
     Fault {
         kind,
         origin,
@@ -74,7 +83,7 @@ pub(super) fn timed_out(timeline: &Timeline, way: Way<'_>) -> Fault {
     let origin = if timeline.overdue(way.timeout, way.connect_timeout) > LATE {
         Origin::Machine(Lack::Processor)
     } else {
-        blamed(phase, way, false)
+        blamed(phase, way, way.is_at_proxy(timeline))
     };
     Fault {
         kind: match phase {
@@ -82,16 +91,20 @@ pub(super) fn timed_out(timeline: &Timeline, way: Way<'_>) -> Fault {
             _ => FaultKind::Timeout,
         },
         origin,
-        detail: format!("given up after {after} ms ({})", doing(phase, way)),
+        detail: format!(
+            "given up after {after} ms ({})",
+            doing(phase, timeline, way)
+        ),
     }
 }
 
 /// Whether it is the proxy, if there is one: before the handshake with the host nobody else has
-/// been spoken to, and a connection that ends within it (`ended`) is the proxy's to keep open.
-fn blamed(phase: Phase, way: Way<'_>, ended: bool) -> Origin {
+/// been spoken to, and a connection that ends within it is the proxy's to keep open. The caller
+/// knows whether a handshake failed for such a reason (`its_handshake`).
+fn blamed(phase: Phase, way: Way<'_>, its_handshake: bool) -> Origin {
     let is_its = match phase {
         Phase::Dns | Phase::Connect => true,
-        Phase::Tls => ended || !way.tunnelled,
+        Phase::Tls => its_handshake || !way.tunnelled,
         Phase::Waiting | Phase::Reading => !way.tunnelled,
     };
     match way.proxy.filter(|_| is_its) {
@@ -100,8 +113,11 @@ fn blamed(phase: Phase, way: Way<'_>, ended: bool) -> Origin {
     }
 }
 
-fn doing(phase: Phase, way: Way<'_>) -> String {
+fn doing(phase: Phase, timeline: &Timeline, way: Way<'_>) -> String {
     let doing = phase.doing();
+    if phase == Phase::Tls && way.is_at_proxy(timeline) {
+        return "connecting to the proxy by TLS".to_owned();
+    }
     match way.proxy {
         Some(_) => format!("{doing}, through a proxy"),
         None => doing.to_owned(),

@@ -263,6 +263,7 @@ impl Upstream {
             literal: proxy.map_or_else(|| proxy::literal(&call.url), proxy::Proxy::literal),
             proxy: proxy.map(proxy::Proxy::address),
             tunnelled: call.url.scheme() == "https",
+            handshake_with_proxy: proxy.is_some_and(proxy::Proxy::speaks_tls),
         }
     }
 

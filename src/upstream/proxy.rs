@@ -44,6 +44,8 @@ pub(super) struct Proxy {
     literal: Option<IpAddr>,
     /// Host and port.
     address: Arc<str>,
+    /// Whether it is spoken to by TLS.
+    speaks_tls: bool,
     /// The same rules as the client's own, by the same library.
     rules: Arc<Matcher>,
 }
@@ -59,6 +61,7 @@ impl Proxy {
         Self {
             literal: literal(&proxy.url),
             address: format!("{host}:{port}").into(),
+            speaks_tls: proxy.url.scheme() == "https",
             rules: Arc::new(rules),
         }
     }
@@ -71,6 +74,11 @@ impl Proxy {
     /// Host and port, without user and password.
     pub(super) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Whether it is spoken to by TLS, so that a handshake with it comes before the one with a host.
+    pub(super) fn speaks_tls(&self) -> bool {
+        self.speaks_tls
     }
 
     /// Whether a call of `url` goes through it.

@@ -70,6 +70,8 @@ struct Notes {
     addresses: Vec<IpAddr>,
     /// The name or address for which a certificate was shown last, and when that ends.
     certificate: Option<(String, Timestamp)>,
+    /// How many TLS handshakes began: through a proxy that speaks TLS there are two.
+    handshakes: usize,
 }
 
 impl Timeline {
@@ -108,6 +110,21 @@ impl Timeline {
     /// The addresses that a name server gave; none for an address that was known.
     pub(super) fn addresses(&self) -> Vec<IpAddr> {
         self.notes().addresses.clone()
+    }
+
+    /// Marks and counts the beginning of a TLS handshake.
+    pub(super) fn mark_handshake() {
+        Self::mark(Mark::TlsBegan);
+        let count = |timeline: &Self| {
+            let handshakes = &mut timeline.notes().handshakes;
+            *handshakes = handshakes.saturating_add(1);
+        };
+        CURRENT.try_with(count).unwrap_or_default();
+    }
+
+    /// How many TLS handshakes began.
+    pub(super) fn handshakes(&self) -> usize {
+        self.notes().handshakes
     }
 
     /// Notes when a certificate ends that was shown for `name`.

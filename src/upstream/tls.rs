@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, NamedGroup, RootCertStore, SignatureScheme};
 
 use super::SetupError;
-use super::timeline::{Mark, Timeline};
+use super::timeline::Timeline;
 use crate::config::{TlsRoots, not_after};
 
 /// The TLS configuration for the configured roots; TLS 1.2 is the floor.
@@ -123,7 +123,7 @@ impl ClientSessionStore for NoResumption {
     fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
 
     fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        Timeline::mark(Mark::TlsBegan);
+        Timeline::mark_handshake();
         None
     }
 

@@ -39,6 +39,18 @@ impl Certificate {
             key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
         }
     }
+
+    /// What takes the server's part in a handshake.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.der.clone()], self.key.clone_key())
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -55,14 +67,7 @@ pub(crate) struct TlsServer {
 
 impl TlsServer {
     pub(crate) async fn start(certificate: &Certificate, delays: Delays) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der.clone()], certificate.key.clone_key())
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = certificate.acceptor();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut server = JoinSet::new();

@@ -1,8 +1,10 @@
 //! A proxy on the way: what it does is told as its own doing.
 
+use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use why403::config::{self, Config, Environment, Sources};
@@ -158,13 +160,31 @@ struct Tunnels {
 
 impl Tunnels {
     async fn start() -> Self {
+        Self::with(tunnel).await
+    }
+
+    /// One that is spoken to by TLS.
+    async fn over_tls(certificate: &Certificate) -> Self {
+        let acceptor = certificate.acceptor();
+        Self::with(move |stream| {
+            let accepting = acceptor.accept(stream);
+            async move { tunnel(accepting.await?).await }
+        })
+        .await
+    }
+
+    /// Does the same with each connection.
+    async fn with<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut server = JoinSet::new();
         server.spawn(async move {
             let mut tunnels = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                tunnels.spawn(tunnel(stream));
+                tunnels.spawn(serve(stream));
             }
         });
         Self {
@@ -174,12 +194,12 @@ impl Tunnels {
     }
 }
 
-async fn tunnel(mut near: TcpStream) -> std::io::Result<()> {
+async fn tunnel(mut near: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(near.read_u8().await?);
     }
-    let head = String::from_utf8(head).map_err(std::io::Error::other)?;
+    let head = String::from_utf8(head).map_err(io::Error::other)?;
     let host = head.split(' ').nth(1).unwrap_or_default();
     let mut far = TcpStream::connect(host).await?;
     near.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -216,4 +236,94 @@ async fn behind_a_proxy_that_works_everything_is_as_without() {
     let fault = exchange.result.unwrap_err();
     assert_eq!((fault.kind, fault.origin), (FaultKind::Tls, Origin::Way));
     assert!(exchange.certificate_ends.is_some());
+}
+
+#[tokio::test]
+async fn a_proxy_may_be_spoken_to_by_tls() {
+    let its = Certificate::new("127.0.0.1", 2098);
+    let proxy = Tunnels::over_tls(&its).await;
+    let good = Certificate::new("127.0.0.1", 2099);
+    let server = TlsServer::start(&good, Delays::default()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let trusting = |trusted: &[&Certificate]| {
+        let roots: String = trusted.iter().map(|it| it.pem.as_str()).collect();
+        by_tls(proxy.address, &server.url(), &roots, directory.path())
+    };
+    let exchange = call(&trusting(&[&its, &good]), &Clock::system()).await;
+    assert_eq!(exchange.answer().unwrap().status, 200);
+    let ends = exchange.certificate_ends.unwrap().to_string();
+    assert_eq!(
+        ends, "2099-01-01T00:00:00Z",
+        "of the host, not of the proxy"
+    );
+    let host_untrusted = call(&trusting(&[&its]), &Clock::system()).await;
+    let fault = host_untrusted.result.unwrap_err();
+    assert_eq!((fault.kind, fault.origin), (FaultKind::Tls, Origin::Way));
+    let proxy_untrusted = call(&trusting(&[&good]), &Clock::system()).await;
+    let fault = proxy_untrusted.result.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Tls);
+    assert_eq!(fault.origin, Origin::Proxy(proxy.address.to_string()));
+    assert!(fault.detail.contains("to the proxy by TLS"), "{fault:?}");
+}
+
+/// Sent through this proxy, which is spoken to by TLS.
+fn by_tls(proxy: SocketAddr, url: &str, roots: &str, directory: &Path) -> Config {
+    let file = directory.join("roots.pem");
+    std::fs::write(&file, roots).unwrap();
+    let toml = format!(
+        "[network]\nproxy = \"https://{proxy}\"\ntls_roots = \"{}\"\n\
+         [probe]\nconnect_timeout = \"2s\"\ntimeout = \"5s\"\n",
+        file.display()
+    );
+    config_for(url, &toml)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_fails_by_tls_is_named_as_well() {
+    let its = Certificate::new("127.0.0.1", 2098);
+    let plain = RawServer::saying("HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent_address = silent.local_addr().unwrap();
+    let acceptor = its.acceptor();
+    let refuses = Tunnels::with(move |stream| {
+        let accepting = acceptor.accept(stream);
+        async move {
+            let mut stream = accepting.await?;
+            let refusal = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(refusal).await?;
+            stream.shutdown().await
+        }
+    })
+    .await;
+    let acceptor = its.acceptor();
+    let never_opens = Tunnels::with(move |stream| {
+        let accepting = acceptor.accept(stream);
+        async move {
+            let _stream = accepting.await?;
+            std::future::pending().await
+        }
+    })
+    .await;
+    let directory = tempfile::tempdir().unwrap();
+    for (proxy, kind, words) in [
+        (plain.address, FaultKind::Tls, "does not speak TLS"),
+        (silent_address, FaultKind::Timeout, "to the proxy by TLS"),
+        (
+            refuses.address,
+            FaultKind::Connect,
+            "refuses to open a tunnel",
+        ),
+        (
+            never_opens.address,
+            FaultKind::Timeout,
+            "to the proxy by TLS",
+        ),
+    ] {
+        let host = "https://api.mypurecloud.example";
+        let config = by_tls(proxy, host, &its.pem, directory.path());
+        let fault = call(&config, &simulated_clock()).await.result.unwrap_err();
+        assert_eq!(fault.kind, kind, "{fault:?}");
+        assert_eq!(fault.origin, Origin::Proxy(proxy.to_string()), "{fault:?}");
+        assert!(fault.detail.contains(words), "{fault:?}");
+    }
 }

@@ -92,6 +92,7 @@ fn snapshot(names: &[Name]) -> Snapshot {
             client_id: Some("demo-client".to_owned()),
             token: None,
             last_failure: None,
+            secret_modified: None,
             rate_limit_remaining: Some(299),
             login: PlatformView::default(),
         })

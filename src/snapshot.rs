@@ -237,6 +237,8 @@ pub struct CredentialView {
     pub token: Option<TokenFacts>,
     /// Why the latest attempt to mint failed; none when it succeeded.
     pub last_failure: Option<Outcome>,
+    /// When the oldest of its secrets' files last changed; none without files.
+    pub secret_modified: Option<Timestamp>,
     /// What the API last reported as left of the rate limit.
     pub rate_limit_remaining: Option<u32>,
     /// What connections to the login host showed.

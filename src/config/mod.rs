@@ -40,7 +40,10 @@ pub use duration::read as read_duration;
 pub use environment::Environment;
 pub use problem::{Problem, Problems, Severity, Source};
 pub use rotation::replace_secret_file;
-pub use secret::{SecretFileError, SecretKind, read_admin_token, read_secret_file, secret_can_be};
+pub use secret::{
+    SecretFileError, SecretKind, read_admin_token, read_secret_file, secret_can_be,
+    secret_file_modified,
+};
 pub use settings::{
     Config, HealthPolicy, Level, Log, LogFormat, LogLevel, Network, Probe, Proxy, Server, TlsFiles,
     TlsRoots,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
@@ -73,6 +74,14 @@ pub fn read_secret_file(path: &Path, kind: SecretKind) -> Result<SecretString, S
         Some((what, _)) => Err(SecretFileError::Unusable(what)),
         None => Ok(SecretString::from(text)),
     }
+}
+
+/// When the content of a secret's file last changed, as the file system tells; none when it does
+/// not, or when there is no such file.
+#[must_use]
+pub fn secret_file_modified(path: &Path) -> Option<Timestamp> {
+    let modified = fs::metadata(path).and_then(|it| it.modified()).ok()?;
+    Timestamp::try_from(modified).ok()
 }
 
 /// Fewest characters of the admin token.

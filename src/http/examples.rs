@@ -306,6 +306,7 @@ pub(super) fn snapshot(targets: Vec<Arc<TargetView>>) -> Snapshot {
             client_id: identity().client_id,
             token: Some(token_facts()),
             last_failure: None,
+            secret_modified: None,
             rate_limit_remaining: None,
             login: PlatformView::default(),
         })],

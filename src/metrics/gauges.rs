@@ -1,5 +1,6 @@
 //! Gauges: what the snapshot says, at the time of the scrape.
 
+use jiff::Timestamp;
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, GaugeVec};
@@ -73,8 +74,14 @@ pub(super) fn gauges(snapshot: &Snapshot) -> Vec<MetricFamily> {
         "When the usable token expires; 0 without one, or when a given token does not tell.",
         &|credential| {
             let expiry = credential.token.as_ref().and_then(|token| token.expires_at);
-            Some(expiry.map_or(0.0, |at| at.as_duration().as_secs_f64()))
+            Some(instant(expiry))
         },
+    ));
+    families.extend(credentials(
+        "secret_mtime_timestamp_seconds",
+        "When the file with the credential's secret last changed, the oldest of several; 0 when it is \
+         in none, and before it was read again.",
+        &|credential| Some(instant(credential.secret_modified)),
     ));
     families.extend(credentials(
         "rate_limit_remaining",
@@ -130,10 +137,13 @@ fn single(name: &str, help: &str, value: f64) -> Vec<MetricFamily> {
 }
 
 fn ends(platform: PlatformView) -> f64 {
-    let ends = platform.certificate_ends;
-    ends.map_or(0.0, |at| at.as_duration().as_secs_f64())
+    instant(platform.certificate_ends)
 }
 
 fn seconds(at: Option<Moment>) -> f64 {
-    at.map_or(0.0, |at| at.wall.as_duration().as_secs_f64())
+    instant(at.map(|at| at.wall))
+}
+
+fn instant(at: Option<Timestamp>) -> f64 {
+    at.map_or(0.0, |at| at.as_duration().as_secs_f64())
 }

@@ -441,6 +441,7 @@ fn credential(
         client_id: credential.grant.client_id().map(str::to_owned),
         token: state.usable(now).map(|token| token.facts.clone()),
         last_failure: state.last_outcome,
+        secret_modified: state.secret_modified,
         rate_limit_remaining,
         login: login(&state),
     }

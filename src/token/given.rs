@@ -37,7 +37,7 @@ impl Minter {
     }
 
     async fn adopt_replacement(&mut self) -> bool {
-        let replaced = self.secrets.reread().await;
+        let replaced = self.reread_secrets().await;
         if replaced {
             self.publish_given();
         }

@@ -136,9 +136,20 @@ impl Minter {
     }
 
     async fn on_time(&mut self) {
-        if self.secrets.reread().await || self.is_due(self.setup.clock.now()) {
+        if self.reread_secrets().await || self.is_due(self.setup.clock.now()) {
             self.attempt().await;
         }
+    }
+
+    /// Reads the secrets' files again; true when somebody else put another secret into one.
+    pub(super) async fn reread_secrets(&mut self) -> bool {
+        let replaced = self.secrets.reread().await;
+        let modified = self.secrets.modified();
+        self.state.send_if_modified(|state| {
+            let before = std::mem::replace(&mut state.secret_modified, modified);
+            before != modified
+        });
+        replaced
     }
 
     /// Due by the schedule, or because either clock says that the token may no longer be sent
@@ -283,7 +294,7 @@ impl Minter {
         let began = self.setup.clock.now();
         self.last_attempt = Some(began);
         // Files have deadlines of their own.
-        self.secrets.reread().await;
+        self.reread_secrets().await;
         let minted = tokio::time::timeout(ATTEMPT_GUARD, self.mint()).await;
         drop((host, process));
         let Ok(minted) = minted else {

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -73,6 +74,8 @@ pub struct State {
     pub last_failure: Option<Arc<MintFailure>>,
     /// What that failure was.
     pub last_outcome: Option<Outcome>,
+    /// When the oldest of the secrets' files last changed; none without files.
+    pub secret_modified: Option<Timestamp>,
     /// How many attempts have ended.
     pub attempts: u64,
     /// Whether an attempt is under way.

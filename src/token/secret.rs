@@ -4,10 +4,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::config::{SecretFileError, SecretKind, read_secret_file, replace_secret_file};
+use crate::config::{
+    SecretFileError, SecretKind, read_secret_file, replace_secret_file, secret_file_modified,
+};
 use crate::target::{Credential, Grant, Name, Secret};
 
 /// Longest time to read or to replace a secret's file.
@@ -29,6 +32,7 @@ impl Secrets {
             kind,
             value: secret.value.clone(),
             file: secret.file.clone(),
+            modified: None,
             seen: secret.value.clone(),
             unreadable: false,
             unstored: false,
@@ -69,6 +73,12 @@ impl Secrets {
         changed
     }
 
+    /// When the file that has been the same for longest last changed; none without files.
+    pub(super) fn modified(&self) -> Option<Timestamp> {
+        let sources = [&self.client, &self.proof].into_iter().flatten();
+        sources.filter_map(|source| source.modified).min()
+    }
+
     /// Takes the secret that replaces the proof, and puts it into the file.
     pub(super) async fn rotate(&mut self, next: SecretString) {
         if let Some(source) = &mut self.proof {
@@ -85,6 +95,8 @@ struct SecretSource {
     kind: SecretKind,
     value: SecretString,
     file: Option<PathBuf>,
+    /// When the file last changed, as it was when it was last looked at.
+    modified: Option<Timestamp>,
     /// What the file held when it was last read or written by us.
     seen: SecretString,
     /// Whether the latest try to read the file failed, which is told once.
@@ -107,10 +119,14 @@ impl SecretSource {
             return false;
         }
         let kind = self.kind;
-        let read = spawn_blocking(move || read_secret_file(&path, kind));
+        let read =
+            spawn_blocking(move || (secret_file_modified(&path), read_secret_file(&path, kind)));
         match tokio::time::timeout(FILE_TIMEOUT, read).await {
-            Ok(Ok(Ok(secret))) => self.compare(secret).await,
-            Ok(Ok(Err(error))) => {
+            Ok(Ok((modified, Ok(secret)))) => {
+                self.modified = modified;
+                self.compare(secret).await
+            }
+            Ok(Ok((_, Err(error)))) => {
                 self.keep(&error.to_string());
                 // Nobody is at work on a file that is gone.
                 if self.unstored && is_missing(&error) {

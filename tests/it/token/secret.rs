@@ -75,3 +75,34 @@ async fn k18_a_secret_that_cannot_be_read_for_a_while_is_kept() {
     );
     assert_eq!(platform.mints(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_age_of_a_secret_is_shown_and_that_of_one_in_a_variable_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let platform = Platform::start().await;
+    let path = directory.path().join("secret");
+    let changed_at = |seconds| {
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        let time = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        file.set_modified(time).unwrap();
+    };
+    write_secret(&path, DEMO_CLIENT_SECRET);
+    changed_at(1_700_000_000);
+    let service = Service::start(platform.config(&format!(
+        "[[targets]]\nname = \"file\"\nclient_id = \"{DEMO_CLIENT_ID}\"\nclient_secret_file = \"{}\"\n\
+         [[targets]]\nname = \"variable\"\nclient_id = \"another\"\nclient_secret_env = \"SECRET\"",
+        path.display()
+    )));
+    service.first_round().await;
+    let age = async |of: &str| {
+        let shown = service.metrics(&["secret_mtime_timestamp_seconds"]).await;
+        let series = format!("why403_secret_mtime_timestamp_seconds{{credential=\"{of}\"}}");
+        shown.get(&series).copied()
+    };
+    assert_eq!(age("file").await, Some(1_700_000_000.0));
+    assert_eq!(age("variable").await, Some(0.0));
+    // Written again by somebody, whatever is in it.
+    changed_at(1_700_086_400);
+    pass(seconds(30)).await;
+    assert_eq!(age("file").await, Some(1_700_086_400.0));
+}

@@ -20,7 +20,8 @@ const DETAIL_CAP: usize = 200;
 
 /// How much too late a timeout may come. Beyond that this process did not run when it should have
 /// looked, and the answer may have been there: the limit is nobody else's fault. The guard around
-/// the client's own timeouts comes a second after them.
+/// the client's own timeouts comes a second after them. Whoever stood still for most of a call had
+/// too little time for it as well, even if that was over before the limit.
 const LATE: Duration = Duration::from_secs(2);
 
 /// Which way a call went, and how long it may take.
@@ -79,8 +80,10 @@ pub(super) fn classify(error: &reqwest::Error, timeline: &Timeline, way: Way<'_>
 /// too long is a timeout.
 pub(super) fn timed_out(timeline: &Timeline, way: Way<'_>) -> Fault {
     let phase = timeline.phase();
-    let after = timeline.phases().total.as_millis();
-    let origin = if timeline.overdue(way.timeout, way.connect_timeout) > LATE {
+    let total = timeline.phases().total;
+    let after = total.as_millis();
+    let late = timeline.overdue(way.timeout, way.connect_timeout);
+    let origin = if late > LATE || timeline.stalled() >= total / 2 {
         Origin::Machine(Lack::Processor)
     } else {
         blamed(phase, way, way.is_at_proxy(timeline))

@@ -38,6 +38,9 @@ pub const BODY_CAP_BYTES: usize = 64 * 1024;
 /// Most characters of a header's value that are kept.
 const HEADER_VALUE_CAP: usize = 512;
 
+/// How often a call that takes all of its time looks whether this process stands still.
+const STALL_LOOKS: u32 = 8;
+
 /// The headers that a diagnosis may need: correlation, limits, RFC 6750, and what edges add.
 const KEPT_HEADERS: &[&str] = &[
     "content-type",
@@ -300,7 +303,7 @@ impl Upstream {
         way: Way<'_>,
     ) -> Result<(u16, HeaderMap, Body), Fault> {
         let asked = ask(self.client.clone(), request, call.body_cap);
-        let watched = timeline.clone().watch(asked);
+        let watched = timeline.clone().watch(asked, call.timeout / STALL_LOOKS);
         // The client's own timeout does not cover a fault of the client.
         let guard = call.timeout.saturating_add(Duration::from_secs(1));
         match tokio::time::timeout(guard, self.threads.run(watched)).await {

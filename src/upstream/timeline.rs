@@ -4,6 +4,7 @@
 //! connector, and by the TLS session store that the library asks as its first act of a handshake.
 //! All of them run inside the task that makes the call, so a task-local carries the timeline.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -72,6 +73,10 @@ struct Notes {
     certificate: Option<(String, Timestamp)>,
     /// How many TLS handshakes began: through a proxy that speaks TLS there are two.
     handshakes: usize,
+    /// For how long nothing ran here that should have, until the latest look.
+    stalled: Duration,
+    /// When the next look is due.
+    look_due: Option<Duration>,
 }
 
 impl Timeline {
@@ -88,9 +93,33 @@ impl Timeline {
         self.began
     }
 
-    /// Runs `call` so that [`Self::mark`] writes to this timeline.
-    pub(super) async fn watch<T>(self, call: impl Future<Output = T>) -> T {
-        CURRENT.scope(self, call).await
+    /// Runs `call` so that [`Self::mark`] writes to this timeline, and wakes up each `pause` to see
+    /// how late that is.
+    pub(super) async fn watch<T>(self, call: impl Future<Output = T>, pause: Duration) -> T {
+        let stalls = self.clone();
+        tokio::select! {
+            biased;
+            done = CURRENT.scope(self, call) => done,
+            never = stalls.measure_stalls(pause) => match never {},
+        }
+    }
+
+    async fn measure_stalls(self, pause: Duration) -> Infallible {
+        loop {
+            let due = self.clock.since_start().saturating_add(pause);
+            self.notes().look_due = Some(due);
+            self.clock.sleep_until(due).await;
+            let stalled = self.stalled();
+            self.notes().stalled = stalled;
+        }
+    }
+
+    /// For how long nothing ran here that should have; up to a pause of each stall is not noticed.
+    pub(super) fn stalled(&self) -> Duration {
+        let now = self.clock.since_start();
+        let notes = self.notes();
+        let late = notes.look_due.map(|due| now.saturating_sub(due));
+        notes.stalled.saturating_add(late.unwrap_or_default())
     }
 
     /// Sets a mark on the timeline of the exchange that runs in this task, if one does.
@@ -178,10 +207,8 @@ impl Timeline {
     /// How long ago the call should have been given up.
     pub(super) fn overdue(&self, timeout: Duration, connect_timeout: Duration) -> Duration {
         let whole = self.began.elapsed.saturating_add(timeout);
-        let connecting = self.get(Mark::ConnectBegan).filter(|_| {
-            let phase = self.phase();
-            matches!(phase, Phase::Dns | Phase::Connect | Phase::Tls)
-        });
+        let is_connecting = matches!(self.phase(), Phase::Dns | Phase::Connect | Phase::Tls);
+        let connecting = self.get(Mark::ConnectBegan).filter(|_| is_connecting);
         let connecting = connecting.map(|began| began.saturating_add(connect_timeout));
         let due = connecting.map_or(whole, |due| due.min(whole));
         self.clock.now().elapsed.saturating_sub(due)
@@ -218,7 +245,8 @@ mod tests {
         let timeline = Timeline::start(&clock);
         for (mark, millis) in marks {
             clock.sleep_until(Duration::from_millis(*millis)).await;
-            let watched = timeline.clone().watch(async { Timeline::mark(*mark) });
+            let marked = async { Timeline::mark(*mark) };
+            let watched = timeline.clone().watch(marked, Duration::MAX);
             watched.await;
         }
         timeline
@@ -266,6 +294,26 @@ mod tests {
         assert_eq!(overdue(&waiting), millis(0));
         let late = timeline(&[(Mark::Connected, 250), (Mark::HeadArrived, 4_000)]).await;
         assert_eq!(overdue(&late), millis(3_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_in_which_nothing_ran_is_told_from_time_that_was_waited() {
+        let clock = Clock::simulated(Timestamp::UNIX_EPOCH);
+        let timeline = Timeline::start(&clock);
+        let call = async {
+            clock.sleep_until(millis(3_000)).await;
+            assert_eq!(timeline.stalled(), millis(0));
+            tokio::time::advance(millis(2_500)).await;
+            clock.sleep_until(millis(9_000)).await;
+            // Less than a pause cannot be told from the way to the next look.
+            tokio::time::advance(millis(400)).await;
+        };
+        timeline.clone().watch(call, millis(1_000)).await;
+        let stalled = timeline.stalled();
+        assert!(
+            stalled >= millis(1_500) && stalled <= millis(2_900),
+            "{stalled:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,13 +3,13 @@
 //! Pure: results and times come in, a verdict comes out. Definitive findings (a refusal, a
 //! rejected credential, a wrong call) count at once; transient ones need `fall` in a row, recovery
 //! needs `rise` in a row, and the first success ever counts at once. A rate limit says nothing
-//! about access and keeps the last verdict. A result that is too old is neither green nor red.
+//! about access and keeps the last verdict, and so does a probe for which this process had no time. A result that is too old is neither green nor red.
 
 mod suspicion;
 
 use std::time::Duration;
 
-pub use suspicion::{Reach, Sight, is_suspected, reaches_nobody};
+pub use suspicion::{Reach, Sight, is_suspected, reaches_nobody, stood_still};
 
 use crate::clock::Moment;
 use crate::config::{HealthPolicy, Level};
@@ -133,6 +133,8 @@ pub struct Health {
     settled: Option<Level>,
     streak: Streak,
     throttled: bool,
+    /// Whether this process stood still during the latest probe.
+    stalled: bool,
     /// Whether access works and is about to end.
     ending: bool,
     informed_at: Option<Moment>,
@@ -154,6 +156,7 @@ enum Weight {
     Definitive(Level),
     Transient(Level),
     Throttled,
+    Stalled,
 }
 
 /// One result, as the verdict sees it.
@@ -166,6 +169,8 @@ pub struct Seen {
     pub provisional: bool,
     /// Whether access works and is about to end.
     pub ending: bool,
+    /// Whether this process stood still meanwhile, so that it says nothing of anybody else.
+    pub stalled: bool,
 }
 
 impl From<&Diagnosis> for Seen {
@@ -174,6 +179,7 @@ impl From<&Diagnosis> for Seen {
             finding: diagnosis.finding,
             provisional: diagnosis.provisional,
             ending: diagnosis.early_warning.is_some(),
+            stalled: false,
         }
     }
 }
@@ -183,6 +189,7 @@ impl Health {
     #[must_use]
     pub fn observe(self, seen: Seen, at: Moment, thresholds: &Thresholds) -> Self {
         let weight = match weigh(seen.finding, thresholds.policy) {
+            _ if seen.stalled => Weight::Stalled,
             Weight::Definitive(level) if seen.provisional => Weight::Transient(level),
             other => other,
         };
@@ -193,9 +200,11 @@ impl Health {
     }
 
     fn weighed(self, weight: Weight, at: Moment, thresholds: &Thresholds) -> Self {
-        if matches!(weight, Weight::Throttled) {
+        if matches!(weight, Weight::Throttled | Weight::Stalled) {
+            let stalled = matches!(weight, Weight::Stalled);
             return Self {
-                throttled: true,
+                throttled: !stalled,
+                stalled,
                 ..self
             };
         }
@@ -204,6 +213,7 @@ impl Health {
             settled: settle(self.settled, streak, weight, thresholds),
             streak,
             throttled: false,
+            stalled: false,
             informed_at: Some(at),
             ..self
         }
@@ -232,6 +242,7 @@ impl Health {
         };
         let doubt = match state {
             State::Degrading => Status::Warn.min(policy.outage.into()),
+            _ if self.stalled => Status::Warn.min(policy.outage.into()),
             _ if self.throttled => policy.throttled.into(),
             // It still works: no more than a warning.
             _ if self.ending => Status::Warn.min(policy.forbidden.into()),
@@ -243,7 +254,7 @@ impl Health {
     /// Whether any result, even an uninformative one, has been seen.
     #[must_use]
     pub fn has_result(&self) -> bool {
-        self.informed_at.is_some() || self.throttled
+        self.informed_at.is_some() || self.throttled || self.stalled
     }
 }
 
@@ -259,7 +270,7 @@ impl Streak {
             (Weight::Transient(_), Self::Transient(n)) => Self::Transient(n.saturating_add(1)),
             (Weight::Transient(_), _) => Self::Transient(1),
             (Weight::Definitive(_), _) => Self::Definitive,
-            (Weight::Throttled, same) => same,
+            (Weight::Throttled | Weight::Stalled, same) => same,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Health, Seen, Thresholds};
 use crate::clock::Moment;
-use crate::evidence::{Evidence, FaultKind, Origin, TokenEvidence};
+use crate::evidence::{Evidence, Exchange, Fault, FaultKind, Lack, Origin, TokenEvidence};
 
 /// Hosts that must be affected. With one alone, its own outage and ours look the same, so that a
 /// fleet with one host is never suspected.
@@ -58,14 +58,7 @@ pub fn is_suspected(before: bool, sights: &[Sight<'_>]) -> bool {
 /// left here to make one with. Whatever came further shows that the network here works.
 #[must_use]
 pub fn reaches_nobody(evidence: &Evidence) -> bool {
-    let minting = match &evidence.token {
-        TokenEvidence::Unavailable(failure) => failure.exchange.as_ref(),
-        TokenEvidence::Unknown | TokenEvidence::Held(_) => None,
-    };
-    let Some(exchange) = evidence.last_probe().or(minting) else {
-        return false;
-    };
-    let Err(fault) = &exchange.result else {
+    let Some((exchange, fault)) = deciding_fault(evidence) else {
         return false;
     };
     let phases = &exchange.phases;
@@ -75,6 +68,23 @@ pub fn reaches_nobody(evidence: &Evidence) -> bool {
         FaultKind::Tls | FaultKind::Reset => false,
     };
     by_kind || matches!(fault.origin, Origin::Machine(_))
+}
+
+/// Whether the deciding call of a probe failed because this process stood still meanwhile.
+#[must_use]
+pub fn stood_still(evidence: &Evidence) -> bool {
+    let fault = deciding_fault(evidence).map(|(_, fault)| &fault.origin);
+    fault == Some(&Origin::Machine(Lack::Processor))
+}
+
+fn deciding_fault(evidence: &Evidence) -> Option<(&Exchange, &Fault)> {
+    let minting = match &evidence.token {
+        TokenEvidence::Unavailable(failure) => failure.exchange.as_ref(),
+        TokenEvidence::Unknown | TokenEvidence::Held(_) => None,
+    };
+    let exchange = evidence.last_probe().or(minting)?;
+    let fault = exchange.result.as_ref().err()?;
+    Some((exchange, fault))
 }
 
 /// What a row of results amounts to without those at its end that reached nobody.

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::diagnosis::{Diagnosis, Outcome};
 use crate::evidence::{Evidence, Exchange};
 use crate::health::{
-    Health, Reach, Seen, Sight, Thresholds, is_suspected, reaches_nobody, stale_after,
+    Health, Reach, Seen, Sight, Thresholds, is_suspected, reaches_nobody, stale_after, stood_still,
 };
 use crate::metrics::Metrics;
 use crate::snapshot::{CheckView, CredentialView, PlatformView, Snapshot, TargetView};
@@ -321,7 +321,10 @@ fn update(
         tell_change(&diagnosis, before.is_none());
     }
     let finding = diagnosis.finding;
-    let seen = Seen::from(&diagnosis);
+    let seen = Seen {
+        stalled: stood_still(evidence),
+        ..Seen::from(&diagnosis)
+    };
     check.observe(seen, reaches_nobody(evidence), evidence.at, thresholds);
     check.last_probe = Some(evidence.at);
     if finding.outcome().grants_access() {

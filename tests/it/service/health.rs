@@ -199,6 +199,28 @@ async fn an_upstream_that_hangs_for_long_makes_the_verdict_stale() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stall_of_this_process_is_no_outage_of_the_platform() {
+    let platform = Platform::start().await;
+    let toml = "[health]\noutage = \"fail\"\n[probe]\nfall = 1\njitter = 0.0\ninterval = \"30s\"\ntimeout = \"10s\"\n";
+    let service = platform.watched(toml);
+    service.first_round().await;
+    platform.always(Route::Queues, Scripted::Hang);
+    let hung = async |stall| {
+        let before = platform.probes();
+        while platform.probes() == before {
+            pass(Duration::from_millis(100)).await;
+        }
+        // Nothing runs, and then all of it is late.
+        tokio::time::advance(stall).await;
+        pass(seconds(12)).await;
+        let reply = service.get("/diagnose?format=text").await.text();
+        (service.verdict(), reply.contains("stood still meanwhile"))
+    };
+    assert_eq!(hung(seconds(8)).await, (Status::Warn, true));
+    assert_eq!(hung(seconds(0)).await, (Status::Fail, false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_heartbeat_goes_on_while_nothing_happens() {
     let platform = Platform::start().await;
     let service = platform.watched("[probe]\ninterval = \"24h\"\ntimeout = \"10s\"");

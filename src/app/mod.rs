@@ -5,6 +5,7 @@
 
 pub mod descriptors;
 mod listeners;
+pub mod memory;
 mod reload;
 
 use std::sync::Arc;
@@ -266,6 +267,7 @@ impl App {
             tracing::warn!("{warning}");
         }
         let config = loaded.config;
+        memory::suffices(&config)?;
         let counts = self.watcher.change(&config, &mut self.tasks).await;
         let counts = counts.map_err(|error| error.to_string())?;
         let fixed = [

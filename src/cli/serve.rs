@@ -39,6 +39,7 @@ async fn run(config: Config, sources: Sources) -> Result<ExitCode> {
     let signals = signals::install(&mut tasks)?;
     let asked = signals::hangups(&mut tasks)?;
     app::descriptors::provide(&config).map_err(Misuse)?;
+    app::memory::suffices(&config).map_err(Misuse)?;
     let listeners =
         Listeners::open(&config.server).map_err(|error| Misuse(format!("{error:#}")))?;
     let address = listeners.first.local_addr()?;

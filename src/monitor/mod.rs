@@ -265,6 +265,8 @@ pub(crate) fn supervise(
     work: impl Future<Output = ()> + Send + 'static,
 ) {
     let stop = stop.clone();
+    // What an async block captures and then waits for has its place in it twice.
+    let work = Box::pin(work);
     tasks.spawn(async move {
         tokio::select! {
             biased;

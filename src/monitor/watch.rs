@@ -137,7 +137,8 @@ impl Watch {
                 decline(waiting, wait);
                 continue;
             } else {
-                self.round(purpose, &mut seen, &mut latest).await
+                // A watch rests most of the time, and needs no room for a round then.
+                Box::pin(self.round(purpose, &mut seen, &mut latest)).await
             };
             let end = self.clock.now().elapsed;
             self.charge(purpose, &found, end);

@@ -27,9 +27,10 @@ pub use episode::{Episode, RecoveredBy, Recovery, Turn};
 /// Most episodes of one operation of one target.
 const MOST_EPISODES: usize = 50;
 /// Fewest, however many operations are watched.
-const FEWEST_EPISODES: usize = 5;
-/// Most episodes of all operations together, as long as each may have the fewest.
-const MOST_IN_ALL: usize = 20_000;
+const FEWEST_EPISODES: usize = 3;
+/// Most episodes of all operations together, as long as each may have the fewest: at 8 KB each they
+/// fit into a small container, whatever flaps.
+const MOST_IN_ALL: usize = 4_000;
 /// Most changes of one episode.
 const MOST_CHANGES: usize = 100;
 /// Most characters of what a diagnosis said.

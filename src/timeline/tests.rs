@@ -322,6 +322,20 @@ fn a_rate_limit_says_nothing_about_access() {
 }
 
 #[test]
+fn many_timelines_share_the_room_that_there_is() {
+    for (count, each) in [
+        (0, 50),
+        (1, 50),
+        (80, 50),
+        (200, 20),
+        (1_333, 3),
+        (10_000, 3),
+    ] {
+        assert_eq!(Timeline::new(count).most, each, "of {count}");
+    }
+}
+
+#[test]
 fn outages_do_not_push_out_refusals() {
     let mut timeline = Timeline::with_room_for(4);
     let mut dropped = Vec::new();

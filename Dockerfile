@@ -19,11 +19,8 @@ ARG RUST_VERSION=1.95
 FROM rust:${RUST_VERSION}-slim-bookworm AS build
 # The C library is linked in.
 ARG RUSTFLAGS="-C target-feature=+crt-static"
-# With it the binary would be larger than 10 MB. So its relocations are packed, and our own code is
-# built for size, which made no difference that could be measured at /metrics and /health.
-# Dependencies keep what Cargo.toml says about each.
+# With it the binary would be larger than 10 MB, so its relocations are packed.
 ARG LINKING="-C link-arg=-Wl,-z,pack-relative-relocs"
-ARG CARGO_PROFILE_RELEASE_OPT_LEVEL="s"
 WORKDIR /src
 COPY . .
 # The registry and the target directory outlive a build, so that dependencies are built once. The

@@ -162,6 +162,12 @@ mod tests {
         fs::write(path.join("inside"), "").unwrap();
         replace_secret_file(&path, &SecretString::from("new")).unwrap_err();
         assert_eq!(names(directory.path()), ["taken"]);
+        // Links that lead in a circle are no file that is missing.
+        let circle = directory.path().join("circle");
+        symlink("circle", &circle).unwrap();
+        replace_secret_file(&circle, &SecretString::from("new")).unwrap_err();
+        assert!(fs::symlink_metadata(&circle).unwrap().is_symlink());
+        fs::remove_file(&circle).unwrap();
         let nowhere = directory.path().join("none/token");
         assert!(can_be_replaced(&nowhere).is_err());
         assert!(can_be_replaced(&directory.path().join("token")).is_ok());

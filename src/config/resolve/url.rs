@@ -73,7 +73,7 @@ pub(super) fn base_url(text: &str, role: Role, reach: Reach) -> Result<Url, Comp
         }
         _ => return complain("is neither https nor http", &example),
     }
-    if !url.username().is_empty() || url.password().is_some() || text.contains('@') {
+    if text.contains('@') {
         return complain("contains a user name", "remove everything up to the @");
     }
     if url.query().is_some() || url.fragment().is_some() {

@@ -196,4 +196,11 @@ fn an_id_and_a_secret_that_are_swapped_are_noticed_and_not_shown() {
          swapped; exchange the client's id and its secret"
     );
     assert_eq!(case(id, CANARY).config().targets.len(), 1);
+    // What is too short for a secret is somebody's own name, and what only looks like a UUID is none.
+    let is_taken = |given, secret| load(&case(given, secret).sources).is_ok();
+    assert!(is_taken("nineteen-characters", id));
+    assert!(!is_taken("twenty-characters-it", id));
+    for secret in ["deadbeef", &id.replace('-', "0"), &id.replace('b', "g")] {
+        assert!(is_taken(CANARY, secret), "{secret}");
+    }
 }

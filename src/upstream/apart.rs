@@ -6,7 +6,7 @@
 //! else on that thread happens meanwhile. Between threads the operating system divides more fairly.
 
 use std::io;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
@@ -28,10 +28,12 @@ impl Threads {
         if !Handle::try_current().is_ok_and(has_several) {
             return Ok(Self(None));
         }
-        let runtime = Builder::new_multi_thread()
-            .thread_name("why403-calls")
-            .enable_all()
-            .build()?;
+        let mut builder = Builder::new_multi_thread();
+        builder.thread_name("why403-calls").enable_all();
+        // Where no thread can be had the library panics instead of saying so.
+        let built = catch_unwind(AssertUnwindSafe(|| builder.build()));
+        let runtime =
+            built.unwrap_or_else(|_| Err(io::Error::other("no thread can be started")))?;
         Ok(Self(Some(Arc::new(Owned(Some(runtime))))))
     }
 
@@ -74,8 +76,46 @@ impl Drop for Owned {
 #[cfg(test)]
 mod tests {
     use std::thread;
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
 
     use super::*;
+    use crate::clock::Clock;
+    use crate::config::{self, Environment, Sources};
+    use crate::evidence::Step;
+    use crate::upstream::{Auth, BODY_CAP_BYTES, Call, Upstream};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn calls_are_made_on_threads_of_their_own() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let variables = [
+            ("GENESYS_CLOUD_CLIENT_ID", "id"),
+            ("GENESYS_CLOUD_CLIENT_SECRET", "secret"),
+            ("GENESYS_CLOUD_BASE_URL", &url),
+        ];
+        let sources = Sources {
+            environment: Environment::from_pairs(variables),
+            ..Sources::default()
+        };
+        let network = config::load(&sources).unwrap().config.network;
+        let upstream = Upstream::new(&network, Duration::from_secs(5), Clock::system()).unwrap();
+        let calls = upstream.threads.handle().unwrap().metrics();
+        let call = upstream.send(Call {
+            step: Step::Probe,
+            url: url.parse().unwrap(),
+            auth: Auth::None,
+            form: None,
+            timeout: Duration::from_secs(5),
+            body_cap: BODY_CAP_BYTES,
+        });
+        // As long as nobody answers, the call is one of the tasks there.
+        tokio::select! {
+            answered = call => unreachable!("by nobody: {answered:?}"),
+            _connected = listener.accept() => assert!(calls.num_alive_tasks() > 0),
+        }
+    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn work_is_done_on_threads_of_its_own() {
@@ -97,7 +137,8 @@ mod tests {
             () = threads.run(work) => unreachable!("it has no end"),
             () = tokio::task::yield_now() => {}
         }
-        assert!(ended.await.is_err(), "it was dropped");
+        let ended = tokio::time::timeout(Duration::from_secs(10), ended).await;
+        assert!(ended.is_ok_and(|sent| sent.is_err()), "it was dropped");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -3,7 +3,7 @@
 //! Pure: results and times come in, a verdict comes out. Definitive findings (a refusal, a
 //! rejected credential, a wrong call) count at once; transient ones need `fall` in a row, recovery
 //! needs `rise` in a row, and the first success ever counts at once. A rate limit says nothing
-//! about access and keeps the last verdict, and so does a probe for which this process had no time. A result that is too old is neither green nor red.
+//! about access and keeps the last verdict. A result that is too old is neither green nor red.
 
 mod suspicion;
 
@@ -133,8 +133,6 @@ pub struct Health {
     settled: Option<Level>,
     streak: Streak,
     throttled: bool,
-    /// Whether this process stood still during the latest probe.
-    stalled: bool,
     /// Whether access works and is about to end.
     ending: bool,
     informed_at: Option<Moment>,
@@ -156,7 +154,6 @@ enum Weight {
     Definitive(Level),
     Transient(Level),
     Throttled,
-    Stalled,
 }
 
 /// One result, as the verdict sees it.
@@ -169,8 +166,6 @@ pub struct Seen {
     pub provisional: bool,
     /// Whether access works and is about to end.
     pub ending: bool,
-    /// Whether this process stood still meanwhile, so that it says nothing of anybody else.
-    pub stalled: bool,
 }
 
 impl From<&Diagnosis> for Seen {
@@ -179,7 +174,6 @@ impl From<&Diagnosis> for Seen {
             finding: diagnosis.finding,
             provisional: diagnosis.provisional,
             ending: diagnosis.early_warning.is_some(),
-            stalled: false,
         }
     }
 }
@@ -189,7 +183,6 @@ impl Health {
     #[must_use]
     pub fn observe(self, seen: Seen, at: Moment, thresholds: &Thresholds) -> Self {
         let weight = match weigh(seen.finding, thresholds.policy) {
-            _ if seen.stalled => Weight::Stalled,
             Weight::Definitive(level) if seen.provisional => Weight::Transient(level),
             other => other,
         };
@@ -200,11 +193,9 @@ impl Health {
     }
 
     fn weighed(self, weight: Weight, at: Moment, thresholds: &Thresholds) -> Self {
-        if matches!(weight, Weight::Throttled | Weight::Stalled) {
-            let stalled = matches!(weight, Weight::Stalled);
+        if matches!(weight, Weight::Throttled) {
             return Self {
-                throttled: !stalled,
-                stalled,
+                throttled: true,
                 ..self
             };
         }
@@ -213,7 +204,6 @@ impl Health {
             settled: settle(self.settled, streak, weight, thresholds),
             streak,
             throttled: false,
-            stalled: false,
             informed_at: Some(at),
             ..self
         }
@@ -242,7 +232,6 @@ impl Health {
         };
         let doubt = match state {
             State::Degrading => Status::Warn.min(policy.outage.into()),
-            _ if self.stalled => Status::Warn.min(policy.outage.into()),
             _ if self.throttled => policy.throttled.into(),
             // It still works: no more than a warning.
             _ if self.ending => Status::Warn.min(policy.forbidden.into()),
@@ -254,7 +243,7 @@ impl Health {
     /// Whether any result, even an uninformative one, has been seen.
     #[must_use]
     pub fn has_result(&self) -> bool {
-        self.informed_at.is_some() || self.throttled || self.stalled
+        self.informed_at.is_some() || self.throttled
     }
 }
 
@@ -270,7 +259,7 @@ impl Streak {
             (Weight::Transient(_), Self::Transient(n)) => Self::Transient(n.saturating_add(1)),
             (Weight::Transient(_), _) => Self::Transient(1),
             (Weight::Definitive(_), _) => Self::Definitive,
-            (Weight::Throttled | Weight::Stalled, same) => same,
+            (Weight::Throttled, same) => same,
         }
     }
 }

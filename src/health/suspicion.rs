@@ -67,7 +67,12 @@ pub fn reaches_nobody(evidence: &Evidence) -> bool {
         FaultKind::Timeout => phases.tls.is_none() && phases.first_byte.is_none(),
         FaultKind::Tls | FaultKind::Reset => false,
     };
-    by_kind || matches!(fault.origin, Origin::Machine(_))
+    match fault.origin {
+        Origin::Machine(_) => true,
+        // A handshake with the proxy is none with anybody beyond it.
+        Origin::Proxy(_) => phases.first_byte.is_none(),
+        Origin::Way => by_kind,
+    }
 }
 
 /// Whether the deciding call of a probe failed because this process stood still meanwhile.

@@ -31,7 +31,6 @@ fn seen(finding: Finding) -> Seen {
         finding,
         provisional: false,
         ending: false,
-        stalled: false,
     }
 }
 
@@ -39,14 +38,6 @@ fn at(seconds: u64) -> Moment {
     Moment {
         elapsed: Duration::from_secs(seconds),
         wall: Timestamp::UNIX_EPOCH,
-    }
-}
-
-/// A probe for which this process had no time.
-fn stalled() -> Seen {
-    Seen {
-        stalled: true,
-        ..seen(Finding::Other(Outcome::Timeout))
     }
 }
 
@@ -193,40 +184,6 @@ fn a_rate_limit_keeps_the_verdict_and_says_so() {
         verdicts(&[FORBIDDEN, LIMITED], &thresholds())[1],
         (Status::Fail, State::Unhealthy)
     );
-}
-
-#[test]
-fn a_probe_for_which_there_was_no_time_says_nothing() {
-    let thresholds = thresholds();
-    let then = |health: Health, seen, seconds| health.observe(seen, at(seconds), &thresholds);
-    let told = |health: Health, seconds| {
-        let verdict = health.verdict(at(seconds), &thresholds);
-        (verdict.status, verdict.state)
-    };
-    let well = then(Health::default(), seen(OK), 0);
-    let busy = (30..=90)
-        .step_by(30)
-        .fold(well, |health, seconds| then(health, stalled(), seconds));
-    assert_eq!(told(busy, 90), (Status::Warn, State::Healthy));
-    assert_eq!(told(busy, 120), (Status::Warn, State::Stale));
-    assert_eq!(
-        told(then(busy, seen(OK), 120), 120),
-        (Status::Pass, State::Healthy)
-    );
-    // It neither ends a row of failures nor is one of them.
-    let failing = [OUTAGE, OUTAGE]
-        .map(seen)
-        .into_iter()
-        .fold(well, |it, seen| then(it, seen, 60));
-    let busy = then(failing, stalled(), 90);
-    assert_eq!(told(busy, 90), (Status::Warn, State::Degrading));
-    assert_eq!(
-        told(then(busy, seen(OUTAGE), 90), 90),
-        (Status::Fail, State::Unhealthy)
-    );
-    let first = then(Health::default(), stalled(), 0);
-    assert!(first.has_result(), "the first round is over");
-    assert_eq!(told(first, 0), (Status::Unknown, State::Starting));
 }
 
 #[test]

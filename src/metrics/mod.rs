@@ -75,7 +75,8 @@ impl Metrics {
             ))?,
             slots_skipped: IntCounter::with_opts(vectors::opts(
                 "slots_skipped_total",
-                "Regular slots of targets that passed without a probe, because the one before was late.",
+                "Regular slots of targets that passed without a probe, because the one before was late, or with one \
+                 for which this process had no time.",
             ))?,
             reload_successful: IntGauge::with_opts(vectors::opts(
                 "config_last_reload_successful",

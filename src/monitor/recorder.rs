@@ -172,7 +172,7 @@ impl Recorder {
         for (place, wanted) in roster.targets.into_iter().enumerate() {
             let mut view = wanted.view;
             if let Some(known) = known.remove(&view.name).filter(|_| wanted.inherits) {
-                inherit(&mut view, &known);
+                inherit(&mut view, &known, self.store.as_deref());
             }
             let suspected = self.snapshot.suspected_local_fault;
             for check in &mut view.checks {
@@ -208,11 +208,24 @@ impl Recorder {
         }
         // What a watch found that was ended meanwhile is of no interest.
         if let Some(place) = self.places.get(&report.id).copied() {
+            let is_asked_for = !report.waiting.is_empty();
             for (operation, examined) in report.found.into_iter().enumerate() {
-                self.take_in(place, operation, examined);
+                if !is_asked_for && self.says_nothing(place, operation, &examined.evidence) {
+                    self.metrics.slots_skipped(1);
+                } else {
+                    self.take_in(place, operation, examined);
+                }
             }
         }
         report.waiting
+    }
+
+    /// Whether this process had no time for a probe, so that what is known already stays: a verdict,
+    /// an episode or an alert about the platform would be wrong. It grows stale if that goes on.
+    fn says_nothing(&self, place: usize, operation: usize, evidence: &Evidence) -> bool {
+        let target = self.snapshot.targets.get(place);
+        let check = target.and_then(|target| target.checks.get(operation));
+        stood_still(evidence) && check.is_some_and(|check| check.diagnosis.is_some())
     }
 
     fn take_in(&mut self, place: usize, operation: usize, examined: Examined) {
@@ -321,10 +334,7 @@ fn update(
         tell_change(&diagnosis, before.is_none());
     }
     let finding = diagnosis.finding;
-    let seen = Seen {
-        stalled: stood_still(evidence),
-        ..Seen::from(&diagnosis)
-    };
+    let seen = Seen::from(&diagnosis);
     check.observe(seen, reaches_nobody(evidence), evidence.at, thresholds);
     check.last_probe = Some(evidence.at);
     if finding.outcome().grants_access() {
@@ -384,12 +394,21 @@ fn show_platform(platform: &mut PlatformView, evidence: &Evidence) {
 }
 
 /// Takes over what is known of the same operations.
-fn inherit(view: &mut TargetView, known: &TargetView) {
+fn inherit(view: &mut TargetView, known: &TargetView, store: Option<&Store>) {
     view.platform = known.platform;
     for check in &mut view.checks {
         let mut known = known.checks.iter();
-        if let Some(known) = known.find(|it| it.operation == check.operation) {
-            *check = known.clone();
+        let Some(known) = known.find(|it| it.operation == check.operation) else {
+            continue;
+        };
+        // There may be others now to share the room with, or fewer.
+        let room = std::mem::replace(check, known.clone()).timeline;
+        let dropped = Arc::make_mut(&mut check.timeline).make_room_like(&room);
+        for (store, id) in store
+            .iter()
+            .flat_map(|it| dropped.iter().map(move |id| (it, *id)))
+        {
+            store.forget(&view.name, check.operation, id);
         }
     }
 }

@@ -28,8 +28,8 @@ pub use episode::{Episode, RecoveredBy, Recovery, Turn};
 const MOST_EPISODES: usize = 50;
 /// Fewest, however many operations are watched.
 const FEWEST_EPISODES: usize = 3;
-/// Most episodes of all operations together, as long as each may have the fewest: at 8 KB each they
-/// fit into a small container, whatever flaps.
+/// Most episodes of all operations together, as long as each may have the fewest: they take 8 KB
+/// each.
 const MOST_IN_ALL: usize = 4_000;
 /// Most changes of one episode.
 const MOST_CHANGES: usize = 100;
@@ -115,6 +115,13 @@ impl Timeline {
         let mut dropped = self.forget();
         dropped.extend(broken.iter().map(|episode| episode.id));
         dropped
+    }
+
+    /// Takes the room that `other` has; tells the ids of episodes for which it is too small.
+    #[must_use]
+    pub fn make_room_like(&mut self, other: &Self) -> Vec<u64> {
+        self.most = other.most;
+        self.forget()
     }
 
     /// The episodes, the latest first.

@@ -356,6 +356,27 @@ fn outages_do_not_push_out_refusals() {
 }
 
 #[test]
+fn those_that_come_later_get_their_share_of_the_room() {
+    let mut timeline = Timeline::with_room_for(4);
+    for number in 0..4 {
+        let second = number * 60;
+        for (second, finding) in [(second, MISSING), (second + 30, OK)] {
+            let recorded = timeline.observe(&found(second, finding, unseen(1)), None);
+            assert!(recorded.dropped.is_empty());
+        }
+    }
+    let crowded = Timeline::with_room_for(2);
+    assert_eq!(timeline.make_room_like(&crowded), [1, 2]);
+    assert!(
+        timeline
+            .make_room_like(&Timeline::with_room_for(3))
+            .is_empty()
+    );
+    let ids: Vec<u64> = timeline.episodes().map(|episode| episode.id).collect();
+    assert_eq!(ids, [4, 3]);
+}
+
+#[test]
 fn an_episode_goes_on_after_a_restart() {
     let before = after(&[
         found(0, OK, standing(1, &["Home"])),

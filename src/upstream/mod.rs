@@ -38,8 +38,8 @@ pub const BODY_CAP_BYTES: usize = 64 * 1024;
 /// Most characters of a header's value that are kept.
 const HEADER_VALUE_CAP: usize = 512;
 
-/// How often a call that takes all of its time looks whether this process stands still.
-const STALL_LOOKS: u32 = 8;
+/// How often a call looks whether this process stands still, until its shortest limit.
+const STALL_LOOKS: u32 = 32;
 
 /// The headers that a diagnosis may need: correlation, limits, RFC 6750, and what edges add.
 const KEPT_HEADERS: &[&str] = &[
@@ -302,8 +302,9 @@ impl Upstream {
         timeline: &Timeline,
         way: Way<'_>,
     ) -> Result<(u16, HeaderMap, Body), Fault> {
+        let pause = call.timeout.min(self.connect_timeout) / STALL_LOOKS;
         let asked = ask(self.client.clone(), request, call.body_cap);
-        let watched = timeline.clone().watch(asked, call.timeout / STALL_LOOKS);
+        let watched = timeline.clone().watch(asked, pause);
         // The client's own timeout does not cover a fault of the client.
         let guard = call.timeout.saturating_add(Duration::from_secs(1));
         match tokio::time::timeout(guard, self.threads.run(watched)).await {

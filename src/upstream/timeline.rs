@@ -76,16 +76,29 @@ struct Notes {
     /// For how long nothing ran here that should have, until the latest look.
     stalled: Duration,
     /// When the next look is due.
-    look_due: Option<Duration>,
+    look_due: Duration,
+}
+
+impl Notes {
+    fn stalled_until(&self, now: Duration) -> Duration {
+        self.stalled
+            .saturating_add(now.saturating_sub(self.look_due))
+    }
 }
 
 impl Timeline {
     pub(super) fn start(clock: &Clock) -> Self {
+        let began = clock.now();
+        let notes = Notes {
+            // At once: a call that has to wait for a thread stands still as well.
+            look_due: began.elapsed,
+            ..Notes::default()
+        };
         Self {
             clock: clock.clone(),
-            began: clock.now(),
+            began,
             marks: Arc::default(),
-            notes: Arc::default(),
+            notes: Arc::new(Mutex::new(notes)),
         }
     }
 
@@ -106,20 +119,19 @@ impl Timeline {
 
     async fn measure_stalls(self, pause: Duration) -> Infallible {
         loop {
-            let due = self.clock.since_start().saturating_add(pause);
-            self.notes().look_due = Some(due);
+            let due = self.notes().look_due;
             self.clock.sleep_until(due).await;
-            let stalled = self.stalled();
-            self.notes().stalled = stalled;
+            let now = self.clock.since_start();
+            let mut notes = self.notes();
+            notes.stalled = notes.stalled_until(now);
+            notes.look_due = now.saturating_add(pause);
         }
     }
 
     /// For how long nothing ran here that should have; up to a pause of each stall is not noticed.
     pub(super) fn stalled(&self) -> Duration {
         let now = self.clock.since_start();
-        let notes = self.notes();
-        let late = notes.look_due.map(|due| now.saturating_sub(due));
-        notes.stalled.saturating_add(late.unwrap_or_default())
+        self.notes().stalled_until(now)
     }
 
     /// Sets a mark on the timeline of the exchange that runs in this task, if one does.

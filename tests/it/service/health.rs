@@ -213,11 +213,16 @@ async fn a_stall_of_this_process_is_no_outage_of_the_platform() {
         // Nothing runs, and then all of it is late.
         tokio::time::advance(stall).await;
         pass(seconds(12)).await;
-        let reply = service.get("/diagnose?format=text").await.text();
-        (service.verdict(), reply.contains("stood still meanwhile"))
+        let metrics = service.get("/metrics").await.text();
+        let is_told = |line: &str| metrics.lines().any(|it| it == line);
+        assert!(is_told("why403_slots_skipped_total 1"), "{metrics}");
+        let episodes = service.get("/timeline").await.text();
+        let is_failure = is_told("why403_access{target=\"default\"} 0");
+        assert_eq!(is_failure, episodes.contains("\"timeout\""), "{episodes}");
+        (service.verdict(), is_failure)
     };
-    assert_eq!(hung(seconds(8)).await, (Status::Warn, true));
-    assert_eq!(hung(seconds(0)).await, (Status::Fail, false));
+    assert_eq!(hung(seconds(8)).await, (Status::Pass, false));
+    assert_eq!(hung(seconds(0)).await, (Status::Fail, true));
 }
 
 #[tokio::test(start_paused = true)]

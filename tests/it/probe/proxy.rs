@@ -327,3 +327,20 @@ async fn a_proxy_that_fails_by_tls_is_named_as_well() {
         assert!(fault.detail.contains(words), "{fault:?}");
     }
 }
+
+/// So that most of a fleet behind it can be suspected to fail for one reason.
+#[tokio::test(start_paused = true)]
+async fn behind_a_proxy_that_fails_nobody_is_reached() {
+    let its = Certificate::new("127.0.0.1", 2098);
+    let other = Certificate::new("127.0.0.1", 2097);
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let untrusted = Tunnels::over_tls(&other).await;
+    let directory = tempfile::tempdir().unwrap();
+    for proxy in [silent.local_addr().unwrap(), untrusted.address] {
+        let host = "https://api.mypurecloud.example";
+        let config = by_tls(proxy, host, &its.pem, directory.path());
+        let snapshot = Service::start(config).first_round().await;
+        let reach = snapshot.targets[0].checks[0].reach;
+        assert!(reach.unreached_since().is_some(), "{proxy}: {snapshot:#?}");
+    }
+}

@@ -153,3 +153,30 @@ fn name_of(path: &Path) -> String {
         quoted(&text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_unless_it_may_be_a_secret() {
+        let is_shown = |path: &str| name_of(Path::new(path)) != "the file it names";
+        for path in [
+            "secret",
+            "/run/secrets/genesys-client-secret-2026.txt",
+            "/run/secrets/the_secret_of_the_client",
+            "/run/secrets/Genesys_Client_Secret_File",
+            "short-but-B1",
+            &"/a".repeat(256),
+        ] {
+            assert!(is_shown(path), "{path}");
+        }
+        for path in [
+            "dGhpc0lzQVNlY3JldA1x2Y3",
+            "6f9619ff8b86d011b42d00c04fc964ff",
+            &"/a".repeat(257),
+        ] {
+            assert!(!is_shown(path), "{path}");
+        }
+    }
+}

@@ -286,6 +286,26 @@ fn what_stands_beside_or_above_a_profile_wins_over_it() {
 }
 
 #[test]
+fn a_profile_is_as_near_as_whoever_names_it() {
+    let own = "[genesys]\ngrant = \"access_token\"\naccess_token_env = \"T\"\n\
+               profile_file = \"gc.toml\"\n\
+               [[targets]]\nname = \"a\"\nprofile = \"DEFAULT\"\n[[targets]]\nname = \"b\"\n\
+               region = \"us-east-1\"\n";
+    let case = Case::bare_file(own).with([("T", "abc")]);
+    let config = case.also("gc.toml", PROFILES).config();
+    assert_eq!(credential(&config.targets[0]), ("gc-id", "gc-secret"));
+    assert_eq!(credential(&config.targets[1]), ("", "abc"));
+    let shared = "[genesys]\ngrant = \"access_token\"\naccess_token_env = \"T\"\n\
+                  profile = \"DEFAULT\"\nprofile_file = \"gc.toml\"\n\
+                  [[targets]]\nname = \"a\"\nclient_id = \"x\"\nclient_secret_env = \"S\"\n\
+                  [[targets]]\nname = \"b\"\n";
+    let case = Case::bare_file(shared).with([("T", "abc"), ("S", "s")]);
+    let config = case.also("gc.toml", PROFILES).config();
+    assert_eq!(credential(&config.targets[0]), ("x", "s"));
+    assert_eq!(credential(&config.targets[1]), ("", "abc"));
+}
+
+#[test]
 fn faults_in_profiles_are_reported_where_they_are() {
     assert_eq!(
         gc("nope")

@@ -330,6 +330,32 @@ fn a_proxy_is_taken_from_the_environment_when_asked_to() {
 }
 
 #[test]
+fn only_the_environment_may_hold_the_password_of_a_proxy() {
+    let written = |url| Case::file(&format!("[network]\nproxy = \"{url}\"\n"));
+    for url in ["http://u@p.example", "http://:CANARY@p.example"] {
+        let problem = written(url).problem();
+        assert!(
+            problem.contains("contains a user name or a password"),
+            "{problem}"
+        );
+    }
+    let plain = written("http://p.example:3128").config().network.proxy;
+    assert_eq!(plain.unwrap().to_string(), "http://p.example:3128");
+    let variable = [("WHY403__NETWORK__PROXY", "http://u:CANARY@p.example")];
+    let config = Case::environment(CLIENT.into_iter().chain(variable)).config();
+    assert_eq!(config.network.proxy.unwrap().url.username(), "u");
+    for text in ["http://p.example:0", "p.example:0", "ftp://p.example"] {
+        let variable = [("HTTPS_PROXY", text)];
+        let env = Case::file("[network]\nproxy = \"env\"\n");
+        let problem = env.with(CLIENT.into_iter().chain(variable)).problem();
+        assert!(
+            problem.contains("is no URL of an http or https proxy"),
+            "{text}: {problem}"
+        );
+    }
+}
+
+#[test]
 fn certificate_files_are_looked_at() {
     let file = "[network]\ntls_roots = \"ca.pem\"\n";
     assert!(Case::file(file).problem().contains("cannot be read"));

@@ -359,7 +359,7 @@ fn only_the_environment_may_hold_the_password_of_a_proxy() {
 fn certificate_files_are_looked_at() {
     let file = "[network]\ntls_roots = \"ca.pem\"\n";
     assert!(Case::file(file).problem().contains("cannot be read"));
-    let garbage = Case::file(file).also("ca.pem", "garbage");
+    let garbage = Case::file(file).also("ca.pem", "garbage, and more than a mark is long");
     assert!(garbage.problem().contains("holds no PEM certificate"));
     let good = Case::file(file).also("ca.pem", "-----BEGIN CERTIFICATE-----\n");
     let roots = good.config().network.tls_roots;

@@ -144,6 +144,7 @@ mod tests {
                 "{expires_in}"
             );
         }
+        assert_eq!(with_expiry("10"), Ok(10), "short, and of use");
     }
 
     #[test]

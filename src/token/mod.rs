@@ -292,3 +292,33 @@ impl Tokens {
         answer.await.unwrap_or(Err(NotRenewed::Stopping))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_clocks_must_leave_more_than_the_margin() {
+        let at = |elapsed, wall| Moment {
+            elapsed: Duration::from_secs(elapsed),
+            wall: Timestamp::from_second(wall).unwrap(),
+        };
+        let token = Token {
+            value: SecretString::from("t"),
+            facts: TokenFacts {
+                generation: 1,
+                issued_at: at(0, 0),
+                expires_at: None,
+                given: false,
+                scopes: None,
+            },
+            minted_by: None,
+            expires: Some(at(100, 100)),
+            margin: Duration::from_secs(30),
+        };
+        assert!(token.is_usable(at(69, 69)));
+        assert!(!token.is_usable(at(70, 69)));
+        assert!(!token.is_usable(at(69, 70)));
+        assert!(!token.is_usable(at(0, 1_000)));
+    }
+}

@@ -47,7 +47,7 @@ pub(super) fn own(environment: &Environment, problems: &mut Problems) -> Layer {
             warn_of_single_underscores(name, &known, problems);
         } else if let Some((_, key)) = known.iter().find(|(variable, _)| variable == name) {
             if matches!(key.kind, Kind::Refused { .. }) {
-                problems.error(&place, refused(key));
+                problems.error(&place, refused(name, key));
             } else if let Some(text) = environment.read(name, problems) {
                 layer.set(key, place, key.kind.read(text), problems);
             }
@@ -58,14 +58,12 @@ pub(super) fn own(environment: &Environment, problems: &mut Problems) -> Layer {
     layer
 }
 
-fn refused(key: &Key) -> Complaint {
+/// What holds a secret is read from a file, or from the variable that the vendor's tools read.
+fn refused(variable: &str, key: &Key) -> Complaint {
     let fix = match key.name {
-        CLIENT_SECRET => "use GENESYS_CLOUD_CLIENT_SECRET",
-        ACCESS_TOKEN => "use GENESYSCLOUD_ACCESS_TOKEN",
-        "refresh_token" => "use WHY403__GENESYS__REFRESH_TOKEN_FILE",
-        "assertion" => "use WHY403__GENESYS__ASSERTION_FILE",
-        "password" => "use WHY403__GENESYS__PASSWORD_FILE",
-        _ => "use WHY403__SERVER__ADMIN_TOKEN_FILE",
+        CLIENT_SECRET => "use GENESYS_CLOUD_CLIENT_SECRET".to_owned(),
+        ACCESS_TOKEN => "use GENESYSCLOUD_ACCESS_TOKEN".to_owned(),
+        _ => format!("use {variable}_FILE"),
     };
     Complaint::new("is not read", fix)
 }

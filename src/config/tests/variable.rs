@@ -1,6 +1,9 @@
 //! Variables and flags.
 
 use super::*;
+use crate::config::keys::{KEYS, Key};
+use crate::config::kind::Kind;
+use crate::config::variables::VARIABLES;
 
 fn beside_the_client(name: &str, value: &str) -> Case {
     Case::environment(CLIENT.into_iter().chain([(name, value)]))
@@ -94,10 +97,6 @@ fn unknown_and_misspelt_variables_are_reported() {
             "environment: WHY403__TARGETS__0__NAME: targets cannot be set by variables; write [[targets]] into a file and name it with --config or WHY403_CONFIG",
         ),
         (
-            "WHY403__GENESYS__CLIENT_SECRET",
-            "environment: WHY403__GENESYS__CLIENT_SECRET: is not read; use GENESYS_CLOUD_CLIENT_SECRET",
-        ),
-        (
             "WHY403__PROBE__FALL",
             "environment: WHY403__PROBE__FALL: \"CANARY\" is no whole number; write a whole number from 1 to 100",
         ),
@@ -128,6 +127,35 @@ fn unknown_and_misspelt_variables_are_reported() {
     ] {
         beside_the_client(name, "x").config();
     }
+}
+
+#[test]
+fn a_secret_by_variable_is_told_where_it_goes() {
+    for (variable, instead) in [
+        ("GENESYS__CLIENT_SECRET", "GENESYS_CLOUD_CLIENT_SECRET"),
+        ("GENESYS__ACCESS_TOKEN", "GENESYSCLOUD_ACCESS_TOKEN"),
+        (
+            "GENESYS__REFRESH_TOKEN",
+            "WHY403__GENESYS__REFRESH_TOKEN_FILE",
+        ),
+        ("GENESYS__ASSERTION", "WHY403__GENESYS__ASSERTION_FILE"),
+        ("GENESYS__PASSWORD", "WHY403__GENESYS__PASSWORD_FILE"),
+        ("SERVER__ADMIN_TOKEN", "WHY403__SERVER__ADMIN_TOKEN_FILE"),
+        ("SERVER__TLS_KEY", "WHY403__SERVER__TLS_KEY_FILE"),
+    ] {
+        let variable = format!("WHY403__{variable}");
+        assert_eq!(
+            beside_the_client(&variable, "CANARY").problem(),
+            format!("environment: {variable}: is not read; use {instead}")
+        );
+        let vendors = VARIABLES.iter().any(|(_, names)| names.contains(&instead));
+        let own = KEYS
+            .iter()
+            .any(|key| key.variable().as_deref() == Some(instead));
+        assert!(vendors || own, "{instead}");
+    }
+    let refused = |key: &&Key| matches!(key.kind, Kind::Refused { .. });
+    assert_eq!(KEYS.iter().filter(refused).count(), 7);
 }
 
 #[cfg(unix)]

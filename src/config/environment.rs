@@ -90,3 +90,15 @@ impl fmt::Debug for Environment {
         f.debug_set().entries(self.names()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_names_alone() {
+        let environment = Environment::from_pairs([("A_SECRET", "hunter2"), ("HOME", "/root")]);
+        let shown = format!("{environment:?}");
+        assert_eq!(shown, r#"Environment {"A_SECRET", "HOME"}"#);
+    }
+}

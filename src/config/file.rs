@@ -221,9 +221,6 @@ impl Reader<'_> {
             match value.get_ref() {
                 DeValue::Array(list) if section == TARGETS => self.targets(list, &place),
                 DeValue::Table(table) if section != TARGETS => {
-                    if section == GENESYS {
-                        self.layer.genesys.place = place;
-                    }
                     self.section(section, table);
                 }
                 _ => {

@@ -266,3 +266,42 @@ pub(super) fn quoted(text: &str) -> String {
     let dots = if cut.len() < text.len() { "…" } else { "" };
     format!("{cut:?}{dots}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only what does not fit is counted, and a warning that does not fit is no error.
+    #[test]
+    fn a_full_list_counts_the_errors_beyond_it() {
+        let mut problems = Problems::default();
+        let error = |problems: &mut Problems, number: usize| {
+            let complaint = Complaint::new(format!("is wrong {number}"), "mend it");
+            problems.error(&Place::flag("x"), complaint);
+        };
+        for number in 0..Problems::MAX {
+            error(&mut problems, number);
+        }
+        assert_eq!(problems.errors(), Problems::MAX);
+        problems.warning(&Place::flag("x"), Complaint::new("is odd", "look at it"));
+        error(&mut problems, 0);
+        assert_eq!(problems.errors(), Problems::MAX);
+        error(&mut problems, Problems::MAX);
+        error(&mut problems, Problems::MAX + 1);
+        assert_eq!(problems.iter().count(), Problems::MAX);
+        problems.error_with(&Place::flag("x"), || unreachable!("the list is full"));
+        assert_eq!(problems.errors(), Problems::MAX + 3);
+        assert!(problems.to_string().ends_with("\nand 3 more"));
+    }
+
+    #[test]
+    fn another_problem_says_where_a_value_stands() {
+        assert_eq!(
+            Place::flag("probe.fall").describe(),
+            "the flag for probe.fall"
+        );
+        assert_eq!(Place::variable("WHY403_X").describe(), "WHY403_X");
+        assert_eq!(Place::file("/f", "a.b").describe(), "a.b");
+        assert_eq!(Place::file("/f", "a.b").at(7).describe(), "a.b (line 7)");
+    }
+}

@@ -270,6 +270,17 @@ fn a_profile_of_gc_gives_everything() {
 }
 
 #[test]
+fn a_file_of_many_profiles_is_read() {
+    let case = gc("DEFAULT");
+    let many = format!("{PROFILES}{}", "# another one\n".repeat(5_000));
+    case.write(".gc/config.toml", many);
+    assert_eq!(
+        credential(&case.config().targets[0]),
+        ("gc-id", "gc-secret")
+    );
+}
+
+#[test]
 fn what_stands_beside_or_above_a_profile_wins_over_it() {
     let file = "[genesys]\nprofile = \"DEFAULT\"\nprofile_file = \"gc.toml\"\nregion = \"eu-west-2\"\n\
                 [[targets]]\nname = \"a\"\n[[targets]]\nname = \"b\"\nregion = \"us-east-1\"\n";

@@ -65,8 +65,11 @@ fn syntax_errors_have_line_and_column_but_no_text() {
         "{problem}"
     );
     assert!(!problem.contains("CANARY"), "{problem}");
-    let several = Case::file("[a\n[b\nc = \n").problems();
-    assert!(several.len() >= 2, "{several:#?}");
+    let comment = "# a file of some length\n".repeat(1_000);
+    for text in ["[a\n[b\nc = \n", &format!("{comment}[a\n[b\nc = \n")] {
+        let several = Case::file(text).problems();
+        assert!(several.len() >= 2, "{several:#?}");
+    }
     assert_eq!(
         Case::file("[probe]\nfall = 1\nfall = 2\n").problem(),
         "why403.toml:3: TOML syntax, column 1: duplicate key; keep this one or that in line 2"
@@ -85,6 +88,11 @@ fn duplicate_keys_are_reported_with_both_places() {
             "[log]\nlevel = \"info\"\n[probe]\n\"fall\" = 1\nfall = 1\n",
             5,
             4,
+        ),
+        (
+            "[probe]\nfall = 1\nrise = 3\nfall = 2\n[log]\nlevel = \"info\"\n",
+            4,
+            2,
         ),
     ] {
         let problem = Case::file(text).problem();
@@ -141,6 +149,14 @@ fn tables_have_the_right_form() {
         (
             "[targets]\nname = \"a\"",
             "why403.toml:1: targets: has the wrong form; write [[targets]]",
+        ),
+        (
+            "[[probe]]\nfall = 1",
+            "why403.toml:1: probe: has the wrong form; write [probe]",
+        ),
+        (
+            "[log.x]\ny = 1",
+            "why403.toml:1: log.x: is no known key; the keys here are level, format",
         ),
         (
             "targets = [1]",

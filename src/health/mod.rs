@@ -1,8 +1,9 @@
 //! From a row of findings to a verdict that does not flap.
 //!
 //! Pure: results and times come in, a verdict comes out. Definitive findings (a refusal, a
-//! rejected credential, a wrong call) count at once; transient ones need `fall` in a row, recovery
-//! needs `rise` in a row, and the first success ever counts at once. A rate limit says nothing
+//! rejected credential, a wrong call) count at once; transient ones need `fall` in a row, and one
+//! is enough to warn; recovery, from a warning, too, needs `rise` in a row, and the first success
+//! ever counts at once. A rate limit says nothing
 //! about access and keeps the last verdict. A result that is too old is neither green nor red.
 
 mod suspicion;
@@ -62,7 +63,7 @@ pub enum State {
     Degrading,
     /// Failing.
     Unhealthy,
-    /// Some successes after a failure, not yet enough to change the verdict.
+    /// Some successes after a failure, not yet enough to end the doubt or to change the verdict.
     Recovering,
     /// The latest results reached nobody, and a fault here is suspected: they do not count.
     Doubted,
@@ -132,6 +133,8 @@ pub fn stale_after(interval: Duration, timeout: Duration) -> Duration {
 pub struct Health {
     settled: Option<Level>,
     streak: Streak,
+    /// Whether a good verdict saw a failure that was not made good by enough successes yet.
+    shaken: bool,
     throttled: bool,
     /// Whether access works and is about to end.
     ending: bool,
@@ -200,9 +203,15 @@ impl Health {
             };
         }
         let streak = self.streak.next(weight);
+        let settled = settle(self.settled, streak, weight, thresholds);
         Self {
-            settled: settle(self.settled, streak, weight, thresholds),
+            settled,
             streak,
+            shaken: match streak {
+                Streak::Transient(_) => settled == Some(Level::Pass),
+                Streak::Good(good) => self.shaken && good < thresholds.rise,
+                Streak::None | Streak::Definitive => false,
+            },
             throttled: false,
             informed_at: Some(at),
             ..self
@@ -222,22 +231,30 @@ impl Health {
         let Some(level) = self.settled else {
             return verdict(Status::Unknown, State::Starting);
         };
-        let state = match (level, self.streak) {
-            (Level::Pass, Streak::Transient(_)) => State::Degrading,
-            (_, Streak::Good(good)) if good < thresholds.rise && level != Level::Pass => {
+        let is_good = level == Level::Pass;
+        let state = match self.streak {
+            Streak::Transient(_) if is_good => State::Degrading,
+            Streak::Good(good) if good < thresholds.rise && (!is_good || self.shaken) => {
                 State::Recovering
             }
-            (_, Streak::Good(_) | Streak::None) => State::Healthy,
-            (_, Streak::Transient(_) | Streak::Definitive) => State::Unhealthy,
+            Streak::Good(_) | Streak::None => State::Healthy,
+            Streak::Transient(_) | Streak::Definitive => State::Unhealthy,
         };
-        let doubt = match state {
-            State::Degrading => Status::Warn.min(policy.outage.into()),
-            _ if self.throttled => policy.throttled.into(),
-            // It still works: no more than a warning.
-            _ if self.ending => Status::Warn.min(policy.forbidden.into()),
-            _ => Status::Pass,
-        };
-        verdict(doubt.max(level.into()), state)
+        // What still works is worth no more than a warning.
+        let doubts = [
+            (
+                matches!(state, State::Degrading | State::Recovering),
+                Status::Warn.min(policy.outage.into()),
+            ),
+            (self.throttled, policy.throttled.into()),
+            (self.ending, Status::Warn.min(policy.forbidden.into())),
+        ];
+        let doubt = doubts.into_iter().filter(|(holds, _)| *holds);
+        let doubt = doubt.map(|(_, status)| status).max();
+        verdict(
+            Status::from(level).max(doubt.unwrap_or(Status::Pass)),
+            state,
+        )
     }
 
     /// Whether any result, even an uninformative one, has been seen.

@@ -158,16 +158,47 @@ fn access_that_is_about_to_end_is_a_warning_at_most() {
     assert_eq!(verdict(Level::Pass), Status::Pass);
 }
 
+/// How often the status changes, and what it is in the end, where results come in turns.
+fn in_turns(first: &[Finding], turns: [Finding; 2]) -> (usize, Status) {
+    let turns = turns.into_iter().cycle().take(40);
+    let findings: Vec<_> = first.iter().copied().chain(turns).collect();
+    let statuses: Vec<_> = verdicts(&findings, &thresholds())
+        .into_iter()
+        .map(|(status, _)| status)
+        .skip(first.len().saturating_sub(1))
+        .collect();
+    let changes = statuses.windows(2).filter(|pair| pair[0] != pair[1]);
+    (changes.count(), *statuses.last().unwrap())
+}
+
 #[test]
 fn alternating_results_do_not_flap() {
-    let findings: Vec<_> = (0..40)
-        .map(|n| if n % 2 == 0 { OK } else { OUTAGE })
-        .collect();
-    assert!(
-        verdicts(&findings, &thresholds())
-            .iter()
-            .all(|(status, _)| *status <= Status::Warn)
+    assert_eq!(in_turns(&[OK], [OUTAGE, OK]), (1, Status::Warn));
+    assert_eq!(in_turns(&[FORBIDDEN], [OK, OUTAGE]), (0, Status::Fail));
+    assert_eq!(in_turns(&[FORBIDDEN], [OK, FORBIDDEN]), (0, Status::Fail));
+    assert_eq!(in_turns(&[OUTAGE; 3], [OK, OUTAGE]), (0, Status::Fail));
+    assert_eq!(in_turns(&[], [OUTAGE, OK]), (2, Status::Warn));
+}
+
+#[test]
+fn a_warning_ends_like_a_failure_after_enough_successes() {
+    assert_eq!(
+        verdicts(&[OK, OUTAGE, OK, OK, OK], &thresholds()),
+        [
+            (Status::Pass, State::Healthy),
+            (Status::Warn, State::Degrading),
+            (Status::Warn, State::Recovering),
+            (Status::Pass, State::Healthy),
+            (Status::Pass, State::Healthy),
+        ]
     );
+    let mut silent = thresholds();
+    silent.policy.outage = Level::Pass;
+    let seen = verdicts(&[OK, OUTAGE, OK, LIMITED, FORBIDDEN, OK], &silent);
+    let statuses: Vec<_> = seen.into_iter().map(|(status, _)| status).collect();
+    let expected = [Status::Pass, Status::Pass, Status::Pass, Status::Warn];
+    assert_eq!(statuses[..4], expected);
+    assert_eq!(statuses[4..], [Status::Fail; 2]);
 }
 
 #[test]

@@ -107,8 +107,11 @@ async fn an_upstream_that_comes_and_goes_does_not_flap() {
     platform.script(Route::Queues, steps);
     for _ in 0..20 {
         service.next_probe().await;
-        assert_eq!(service.get("/health").await.status, 200);
+        let paths = ["/health", "/health?strict=1"];
+        assert_eq!(statuses(&service, paths).await, [200, 503]);
     }
+    service.next_probe().await;
+    assert_eq!(health(&service).await, (200, "pass".to_owned(), None));
 }
 
 #[tokio::test(start_paused = true)]

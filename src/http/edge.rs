@@ -55,9 +55,7 @@ pub(super) async fn answer(
 /// An answer even when the handler panics.
 ///
 /// tower-http's layer does the same, but puts every body into a new box.
-pub(super) async fn caught(
-    handling: impl Future<Output = Result<Response, Infallible>>,
-) -> Response {
+async fn caught(handling: impl Future<Output = Result<Response, Infallible>>) -> Response {
     let mut handling = pin!(handling);
     poll_fn(|context| {
         // A handler that panicked is never polled again, so nothing sees what it left half done.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Path};
 use axum::routing::{get, post};
 use prometheus::{Registry, TextEncoder};
 use rustls::{ClientConfig, RootCertStore};
@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 use super::*;
 
 mod crowd;
+mod framing;
 
 const LIMITS: Limits = Limits {
     connections: 4,
@@ -59,6 +60,10 @@ impl Running {
             .route("/", get(|| async { "hello" }))
             .route("/big", get(|| async { vec![b'x'; 64 * 1024 * 1024] }))
             .route("/peer", get(peer))
+            .route(
+                "/number/{n}",
+                get(|Path(n): Path<u16>| async move { format!("<{n}>") }),
+            )
             .route("/slow", get(slow))
             .route("/post", post(|| async { "posted" }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -197,75 +202,6 @@ async fn heads_have_limits() {
             "{headers}: {answer}"
         );
     }
-}
-
-#[tokio::test]
-async fn what_is_no_http_1_is_refused() {
-    let running = Running::start().await;
-    for bytes in [
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0",
-        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
-        "\u{16}\u{3}\u{1}\0\u{5}hello",
-        "no request at all\r\n\r\n",
-    ] {
-        let answer = running.exchange(bytes).await;
-        assert!(
-            answer.is_empty() || answer.starts_with("HTTP/1.1 400"),
-            "{bytes:?}: {answer}"
-        );
-    }
-}
-
-/// Whatever the framing says, nothing that follows a body is taken for a request: the router of
-/// the service closes the connection, see `edge`.
-#[tokio::test]
-async fn nothing_is_smuggled_behind_a_body() {
-    let app = crate::http::examples::Stage::live(crate::http::examples::passing()).app;
-    let service = Service::new(app);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let drain = CancellationToken::new();
-    let mut server = JoinSet::new();
-    let door = Door {
-        listener,
-        secured: None,
-        limits: LIMITS,
-        counts: Connections::new(&Registry::new()).unwrap(),
-        clock: Clock::system(),
-    };
-    let answer = move |request| service.clone().answer(request);
-    server.spawn(run(door, answer, drain));
-    let framing = "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n";
-    for framing in [
-        framing,
-        "Transfer-Encoding: chunked\r\n",
-        "Content-Length: 5\r\n",
-    ] {
-        let first = format!("GET /livez HTTP/1.1\r\nHost: a\r\n{framing}\r\n0\r\n\r\n");
-        let second = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream
-            .write_all(format!("{first}{second}").as_bytes())
-            .await
-            .unwrap();
-        let answer = rest(&mut stream).await;
-        assert_eq!(
-            answer.matches("HTTP/1.1 ").count(),
-            1,
-            "{framing}: {answer}"
-        );
-        assert!(answer.contains("connection: close"), "{answer}");
-    }
-}
-
-#[tokio::test]
-async fn a_hundred_pipelined_requests_are_answered_in_order() {
-    let running = Running::start().await;
-    let answers = running.exchange(&GET.repeat(100)).await;
-    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 100);
-    assert!(!answers.to_lowercase().contains("\r\nserver:"));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use crate::http::examples::{failing, mixed, passing};
 use crate::http::{ENDPOINTS, edge, route_of};
 use crate::metrics::Route;
 use crate::target::Secret;
+use axum::Router;
 use std::sync::Arc;
 
 async fn protected() -> Service {
@@ -252,14 +253,21 @@ async fn no_more_requests_wait_than_there_is_room_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_is_an_answer() {
-    let bug = async { panic!("told by a test") };
-    let response = edge::caught(bug).await;
-    assert_eq!(response.status(), 500);
-    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    let body = String::from_utf8(body.into()).unwrap();
-    assert!(body.contains("urn:why403:problem:internal"), "{body}");
-    assert!(!body.contains("told by a test"));
+async fn a_panic_is_an_answer_and_the_next_one_is_as_always() {
+    let service = Service::new(Stage::new(passing()).await.app);
+    let mut buggy = service.clone();
+    let bug = || async { None::<String>.expect("told by a test") };
+    buggy.router = Router::new().route("/livez", axum::routing::get(bug));
+    let got = get("/livez").of(&buggy).await;
+    assert_eq!((got.status, got.problem().as_str()), (500, "internal"));
+    assert!(!got.body.contains("told by a test"), "{}", got.body);
+    assert_eq!(got.header("x-content-type-options"), "nosniff");
+    assert_eq!(get("/livez").of(&service).await.status, 200);
+    let metrics = get("/metrics").of(&service).await.body;
+    for code in [200, 500] {
+        let counted = format!("why403_http_requests_total{{code=\"{code}\",route=\"/livez\"}} 1\n");
+        assert!(metrics.contains(&counted), "{code}");
+    }
     assert_eq!(edge::panicked(&7).status(), 500);
 }
 

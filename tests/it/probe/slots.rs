@@ -148,3 +148,33 @@ async fn probes_of_one_target_never_overlap() {
     let probes = platform.probes();
     assert!((15..=31).contains(&probes), "{probes}");
 }
+
+/// A round with a rejected token takes two calls and a token, more than an interval. Nothing of
+/// the next one begins before it ends, so that no older result can come after a newer one.
+#[tokio::test(start_paused = true)]
+async fn a_round_that_outlasts_its_interval_delays_the_next_one() {
+    let platform = Platform::start().await;
+    let service = platform.watched("[probe]\ninterval = \"10s\"\ntimeout = \"9s\"");
+    service.first_round().await;
+    let rejected = Scripted::error(401, "bad.credentials", "Invalid login credentials.");
+    let slow = |step| Scripted::Delay(Duration::from_millis(8_900), Box::new(step));
+    platform.always(Route::Queues, slow(rejected));
+    platform.always(Route::Token, slow(Scripted::Honest));
+    let mut ends = Vec::new();
+    for _ in 0..600 {
+        let requests = platform.simulator.requests();
+        let open = requests.iter().filter(|it| it.status.is_none()).count();
+        assert!(open <= 1, "{open}");
+        pass(seconds(1)).await;
+        ends.push(
+            service.monitor.snapshot().targets[0]
+                .last_probe()
+                .unwrap()
+                .elapsed,
+        );
+    }
+    assert!(ends.is_sorted());
+    ends.dedup();
+    let longest = ends.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(longest > Some(seconds(25)), "{longest:?}");
+}

@@ -63,6 +63,7 @@ fn snapshot(names: &[Name]) -> Snapshot {
             platform: PlatformView::default(),
             identity: IdentityKind::Machine,
             credential: name.clone(),
+            refresh_failing: None,
             interval: Duration::from_secs(30),
             notices_within: Duration::from_secs(40),
             thresholds: Thresholds {
@@ -91,7 +92,7 @@ fn snapshot(names: &[Name]) -> Snapshot {
             grant: "client_credentials",
             client_id: Some("demo-client".to_owned()),
             token: None,
-            last_failure: None,
+            refresh_failing: None,
             secret_modified: None,
             rate_limit_remaining: Some(299),
             login: PlatformView::default(),

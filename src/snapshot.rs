@@ -93,6 +93,8 @@ pub struct TargetView {
     pub identity: IdentityKind,
     /// The credential that it uses.
     pub credential: Name,
+    /// What keeps that credential's token from being renewed; none while nothing does.
+    pub refresh_failing: Option<Outcome>,
     /// Time between probes.
     pub interval: Duration,
     /// Longest time until a probe notices a fault: the interval and a timeout.
@@ -107,11 +109,24 @@ impl TargetView {
     /// The verdict about this target: the worst of its operations'.
     #[must_use]
     pub fn verdict(&self, now: Moment) -> Verdict {
-        worst(
-            self.checks
-                .iter()
-                .map(|check| check.verdict(now, &self.thresholds)),
-        )
+        worst(self.verdicts(now))
+    }
+
+    /// The verdicts about its operations, in order.
+    pub fn verdicts(&self, now: Moment) -> impl Iterator<Item = Verdict> {
+        self.checks
+            .iter()
+            .map(move |check| self.verdict_of(check, now))
+    }
+
+    /// The verdict about one of its operations.
+    #[must_use]
+    pub fn verdict_of(&self, check: &CheckView, now: Moment) -> Verdict {
+        let verdict = check.verdict(now, &self.thresholds);
+        match self.refresh_failing {
+            Some(outcome) => verdict.expiring(outcome, &self.thresholds),
+            None => verdict,
+        }
     }
 
     /// Whether the latest probe could carry out every operation, even if one showed less than it
@@ -189,9 +204,8 @@ pub struct CheckView {
 }
 
 impl CheckView {
-    /// The verdict about this operation.
-    #[must_use]
-    pub fn verdict(&self, now: Moment, thresholds: &Thresholds) -> Verdict {
+    /// The verdict about this operation, by its results alone.
+    fn verdict(&self, now: Moment, thresholds: &Thresholds) -> Verdict {
         let verdict = self.health.verdict(now, thresholds);
         if self.is_doubted() {
             verdict.doubted(thresholds)
@@ -235,8 +249,8 @@ pub struct CredentialView {
     pub client_id: Option<String>,
     /// The usable token, if there is one.
     pub token: Option<TokenFacts>,
-    /// Why the latest attempt to mint failed; none when it succeeded.
-    pub last_failure: Option<Outcome>,
+    /// What keeps its token from being renewed; none while nothing does.
+    pub refresh_failing: Option<Outcome>,
     /// When the oldest of its secrets' files last changed; none without files.
     pub secret_modified: Option<Timestamp>,
     /// What the API last reported as left of the rate limit.

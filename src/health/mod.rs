@@ -14,7 +14,7 @@ pub use suspicion::{Reach, Sight, is_suspected, reaches_nobody, stood_still};
 
 use crate::clock::Moment;
 use crate::config::{HealthPolicy, Level};
-use crate::diagnosis::{Class, Diagnosis, Finding};
+use crate::diagnosis::{Class, Diagnosis, Finding, Outcome};
 
 /// The verdict about one operation or target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +65,8 @@ pub enum State {
     Unhealthy,
     /// Some successes after a failure, not yet enough to end the doubt or to change the verdict.
     Recovering,
+    /// Access works, but with a token that cannot be renewed: it ends with that token.
+    Expiring,
     /// The latest results reached nobody, and a fault here is suspected: they do not count.
     Doubted,
     /// The last result is too old to say anything.
@@ -81,6 +83,7 @@ impl State {
             Self::Degrading => "degrading",
             Self::Unhealthy => "unhealthy",
             Self::Recovering => "recovering",
+            Self::Expiring => "expiring",
             Self::Doubted => "doubted",
             Self::Stale => "stale",
         }
@@ -97,6 +100,23 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// The same while the token that works cannot be renewed, because of `outcome`: a warning at
+    /// least, unless there is more to say.
+    #[must_use]
+    pub fn expiring(self, outcome: Outcome, thresholds: &Thresholds) -> Self {
+        if self.state != State::Healthy {
+            return self;
+        }
+        let level = match weigh(Finding::Other(outcome), thresholds.policy) {
+            Weight::Good => Level::Pass,
+            Weight::Definitive(level) | Weight::Transient(level) => level,
+            Weight::Throttled => thresholds.policy.throttled,
+        };
+        // It still works: no more than a warning.
+        let doubt = Status::Warn.min(level.into());
+        verdict(self.status.max(doubt), State::Expiring)
+    }
+
     /// The same while a fault here is suspected: a warning at least, unless nothing is known, or
     /// nothing any more.
     #[must_use]

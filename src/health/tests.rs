@@ -158,6 +158,36 @@ fn access_that_is_about_to_end_is_a_warning_at_most() {
     assert_eq!(verdict(Level::Pass), Status::Pass);
 }
 
+#[test]
+fn a_token_that_cannot_be_renewed_is_a_warning_at_most_and_hides_nothing() {
+    let mut thresholds = thresholds();
+    let healthy = verdict(Status::Pass, State::Healthy);
+    let expiring = |of: Verdict, why, thresholds: &Thresholds| of.expiring(why, thresholds);
+    for why in [Outcome::ClientRejected, Outcome::TokenEndpointDown] {
+        let warned = verdict(Status::Warn, State::Expiring);
+        assert_eq!(expiring(healthy, why, &thresholds), warned);
+    }
+    thresholds.policy.unauthorized = Level::Pass;
+    let silent = verdict(Status::Pass, State::Expiring);
+    assert_eq!(
+        expiring(healthy, Outcome::ClientRejected, &thresholds),
+        silent
+    );
+    thresholds.policy.throttled = Level::Pass;
+    assert_eq!(
+        expiring(healthy, Outcome::AuthRateLimited, &thresholds),
+        silent
+    );
+    for more in [
+        verdict(Status::Fail, State::Unhealthy),
+        verdict(Status::Warn, State::Stale),
+        verdict(Status::Warn, State::Doubted),
+        verdict(Status::Unknown, State::Starting),
+    ] {
+        assert_eq!(expiring(more, Outcome::ClientRejected, &thresholds), more);
+    }
+}
+
 /// How often the status changes, and what it is in the end, where results come in turns.
 fn in_turns(first: &[Finding], turns: [Finding; 2]) -> (usize, Status) {
     let turns = turns.into_iter().cycle().take(40);

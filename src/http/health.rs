@@ -111,13 +111,8 @@ impl Cached {
 }
 
 fn verdicts(snapshot: &Snapshot, now: Moment) -> impl Iterator<Item = Verdict> {
-    snapshot.targets.iter().flat_map(move |target| {
-        let thresholds = &target.thresholds;
-        target
-            .checks
-            .iter()
-            .map(move |check| check.verdict(now, thresholds))
-    })
+    let targets = snapshot.targets.iter();
+    targets.flat_map(move |target| target.verdicts(now))
 }
 
 #[derive(Serialize)]
@@ -184,7 +179,7 @@ fn labels(target: &TargetView) -> Vec<String> {
 
 fn checks<'a>(target: &TargetView, labels: &'a [String], now: Moment) -> (String, Vec<Check<'a>>) {
     let checks = target.checks.iter().zip(labels).map(|(check, label)| {
-        let verdict = check.verdict(now, &target.thresholds);
+        let verdict = target.verdict_of(check, now);
         Check {
             component_id: label,
             component_type: "component",
@@ -225,6 +220,7 @@ fn note(verdict: Verdict) -> Option<&'static str> {
         (_, Status::Unknown) => Some("starting: no result has settled the verdict yet"),
         (Reason::Doubted, _) => Some(DOUBTED),
         (Reason::Degrading, _) => Some("degrading: the latest probes failed"),
+        (Reason::Expiring, _) => Some("token_refresh_failing: access ends with the present token"),
         (Reason::Recovering, _) => Some("recovering: the latest probes succeeded"),
         _ => None,
     }

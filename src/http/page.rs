@@ -4,6 +4,7 @@
 //! lead to the full view. Everything is escaped by the template engine; the style sheet is the
 //! only thing that the content security policy lets through, by its hash.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::sync::{Arc, LazyLock};
 
@@ -220,7 +221,7 @@ struct Card<'a> {
     /// Status and cause; none before the first probe.
     slug: Option<String>,
     confidence: Option<&'static str>,
-    note: Option<&'static str>,
+    note: Option<Cow<'static, str>>,
     missing: Vec<(String, Vec<String>)>,
     facts: Vec<Fact>,
     /// The episode, where there is something to tell.
@@ -286,14 +287,16 @@ fn slug(entry: &Entry<'_>) -> &'static str {
     entry.cause.or(entry.outcome).unwrap_or("not examined yet")
 }
 
-fn note(entry: &Entry<'_>) -> Option<&'static str> {
-    match entry.verdict.state {
+fn note(entry: &Entry<'_>) -> Option<Cow<'static, str>> {
+    let words = match entry.verdict.state {
+        Reason::Expiring => return entry.expiring().map(Cow::from),
         Reason::Stale => Some("Stale: no result for too long; access may have changed since."),
         Reason::Degrading => Some("The latest probes failed; not yet often enough to count."),
         Reason::Recovering => Some("The latest probes succeeded; not yet often enough to count."),
         Reason::Doubted => Some("A fault here is suspected; the latest results do not count."),
         Reason::Starting | Reason::Healthy | Reason::Unhealthy => None,
-    }
+    };
+    words.map(Cow::from)
 }
 
 fn missing(entry: &Entry<'_>) -> Vec<(String, Vec<String>)> {

@@ -209,6 +209,7 @@ fn doubts(sheet: &mut Sheet, entry: &Entry<'_>, Time(now): Time) {
             "The latest probes succeeded; not yet often enough to count.".to_owned()
         }
         State::Doubted => "A fault here is suspected; the latest results do not count.".to_owned(),
+        State::Expiring => entry.expiring().unwrap_or_default(),
         State::Starting | State::Healthy | State::Unhealthy => return,
     };
     sheet.paragraph(2, &words);

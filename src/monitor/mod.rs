@@ -7,6 +7,7 @@
 
 mod case;
 mod fleet;
+mod lag;
 mod limits;
 mod recorder;
 pub mod verify;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::lag::Lag;
 use super::watch::{Examined, Message, Report};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -59,31 +60,6 @@ pub(super) struct Recorder {
     reach_changed: bool,
     snapshot: Snapshot,
     published: watch::Sender<Arc<Snapshot>>,
-}
-
-/// The greatest lag of the latest probes, so that one punctual target does not hide the others.
-#[derive(Debug, Default)]
-struct Lag {
-    greatest: Duration,
-    before: Duration,
-    since: Duration,
-}
-
-impl Lag {
-    /// How long a lag is remembered, at least.
-    const WINDOW: Duration = Duration::from_secs(30);
-
-    fn observe(&mut self, lag: Duration, now: Duration) {
-        self.greatest = self.greatest.max(lag);
-        if now.saturating_sub(self.since) > Self::WINDOW {
-            self.before = std::mem::take(&mut self.greatest);
-            self.since = now;
-        }
-    }
-
-    fn value(&self) -> Duration {
-        self.greatest.max(self.before)
-    }
 }
 
 impl Recorder {
@@ -182,6 +158,8 @@ impl Recorder {
             self.snapshot.targets.push(Arc::new(view));
         }
         self.reach_changed = true;
+        // Nothing is shown at the new targets yet.
+        self.snapshot.credentials.clear();
         self.tokens = roster.tokens;
         let names = self.tokens.iter().map(|it| it.credential().name.clone());
         let credentials: Vec<Name> = names.collect();
@@ -299,9 +277,32 @@ impl Recorder {
             let remaining = self.remaining.get(&tokens.credential().name).copied();
             Arc::new(credential(tokens, remaining, now))
         });
-        self.snapshot.credentials = credentials.collect();
+        let before = std::mem::replace(&mut self.snapshot.credentials, credentials.collect());
+        self.show_refreshing(&before);
         self.published.send_replace(Arc::new(self.snapshot.clone()));
     }
+
+    /// Shows at its targets what keeps a token from being renewed, if that has changed for any.
+    fn show_refreshing(&mut self, before: &[Arc<CredentialView>]) {
+        let failing = failing(&self.snapshot.credentials);
+        if failing == self::failing(before) {
+            return;
+        }
+        for target in &mut self.snapshot.targets {
+            let now = failing.get(&target.credential).copied();
+            if target.refresh_failing != now {
+                Arc::make_mut(target).refresh_failing = now;
+            }
+        }
+    }
+}
+
+/// What keeps the tokens of which credentials from being renewed.
+fn failing(credentials: &[Arc<CredentialView>]) -> HashMap<&Name, Outcome> {
+    let failing = credentials.iter();
+    failing
+        .filter_map(|it| Some((&it.name, it.refresh_failing?)))
+        .collect()
 }
 
 /// Keeps what is new beyond the end of the process.
@@ -423,6 +424,7 @@ pub(super) fn view(target: &Target, config: &Config, timelines: Vec<Arc<Timeline
         notices_within: target.interval.saturating_add(target.timeout),
         identity: target.credential.grant.identity(),
         credential: target.credential.name.clone(),
+        refresh_failing: None,
         interval: target.interval,
         thresholds: Thresholds {
             policy: config.health,
@@ -462,7 +464,7 @@ fn credential(
         grant: credential.grant.name(),
         client_id: credential.grant.client_id().map(str::to_owned),
         token: state.usable(now).map(|token| token.facts.clone()),
-        last_failure: state.last_outcome,
+        refresh_failing: state.refresh_failing(),
         secret_modified: state.secret_modified,
         rate_limit_remaining,
         login: login(&state),

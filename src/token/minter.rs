@@ -381,6 +381,7 @@ impl Minter {
             state.current = Some(token);
             state.last_failure = None;
             state.last_outcome = None;
+            state.failures = 0;
             state.attempts = state.attempts.saturating_add(1);
             state.in_flight = false;
         });
@@ -414,6 +415,7 @@ impl Minter {
         self.state.send_modify(|state| {
             state.last_failure = Some(Arc::clone(&failure));
             state.last_outcome = Some(outcome);
+            state.failures = self.failures.count;
             state.attempts = state.attempts.saturating_add(1);
             state.in_flight = false;
         });

@@ -24,7 +24,7 @@ use secrecy::SecretString;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::clock::{Clock, Moment};
-use crate::diagnosis::Outcome;
+use crate::diagnosis::{Outcome, is_definitive};
 use crate::evidence::{Exchange, MintFailure, TokenFacts};
 use crate::target::{Credential, Name};
 use crate::upstream::Upstream;
@@ -65,6 +65,9 @@ impl fmt::Debug for Token {
     }
 }
 
+/// So many failed attempts in a row count, even if none of them is a refusal.
+const FAILURES_THAT_COUNT: u32 = 3;
+
 /// What the background task publishes.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -76,6 +79,8 @@ pub struct State {
     pub last_outcome: Option<Outcome>,
     /// When the oldest of the secrets' files last changed; none without files.
     pub secret_modified: Option<Timestamp>,
+    /// How many attempts have failed since the last one that succeeded.
+    pub failures: u32,
     /// How many attempts have ended.
     pub attempts: u64,
     /// Whether an attempt is under way.
@@ -87,6 +92,14 @@ impl State {
     #[must_use]
     pub fn usable(&self, now: Moment) -> Option<&Arc<Token>> {
         self.current.as_ref().filter(|token| token.is_usable(now))
+    }
+
+    /// What keeps the token from being renewed: a refusal at once, anything else from the third
+    /// attempt on, because most failures of one attempt pass.
+    #[must_use]
+    pub fn refresh_failing(&self) -> Option<Outcome> {
+        let counts = |it: &Outcome| is_definitive(*it) || self.failures >= FAILURES_THAT_COUNT;
+        self.last_outcome.filter(counts)
     }
 }
 

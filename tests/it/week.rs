@@ -193,6 +193,8 @@ async fn a_bad_week_is_told_as_it_was() {
     let start = Duration::ZERO;
     diary.assert_is(&[
         (start, start, pass, ok),
+        // Renewing begins 20 to 16 minutes before the end, and soon has failed three times.
+        (hours(23) + minutes(40), minutes(5), warn, ok),
         // The token's last 30 s are not used.
         (
             seconds(24 * 3_600 - 30),
@@ -206,6 +208,8 @@ async fn a_bad_week_is_told_as_it_was() {
         (hours(80), next, fail, Outcome::TokenRejected),
         (hours(83), next, fail, ok),
         (hours(83) + next, next, pass, ok),
+        // The new token is refused before the probe that needs it ends.
+        (hours(100), next, warn, ok),
         (hours(100), next, warn, Outcome::TokenRejected),
         (hours(100) + next, next, fail, Outcome::ClientRejected),
         // The pause after a refusal is five minutes at most.
@@ -259,12 +263,15 @@ async fn a_day_of_the_shortest_tokens() {
         seen,
         [
             (Status::Pass, Outcome::Ok),
+            (Status::Warn, Outcome::Ok),
             (Status::Warn, down),
             (Status::Warn, Outcome::Ok),
             (Status::Pass, Outcome::Ok),
         ]
     );
-    let (lost, found) = (turns[1].0, turns[2].0);
+    let (warned, lost, found) = (turns[1].0, turns[2].0, turns[3].0);
+    let early = lost.saturating_sub(warned);
+    assert!(early >= seconds(60), "warned so long before: {early:?}");
     assert!(lost >= hours(12) + seconds(90), "bridged: {lost:?}");
     assert!(found <= hours(12) + minutes(12), "found again: {found:?}");
 }

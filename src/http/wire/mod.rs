@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
 use crate::clock::Moment;
-use crate::diagnosis::{self, Diagnosis, NOTEWORTHY_SKEW, clocks_differ};
+use crate::diagnosis::{self, Diagnosis, NOTEWORTHY_SKEW, Outcome, clocks_differ};
 use crate::health::{State, Status, Verdict, worst};
 use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
 use crate::target::{Name, Operation};
@@ -107,6 +107,8 @@ pub struct Entry<'a> {
     pub clock_skew_seconds: Option<i64>,
     /// Access that works with the cached token and is about to end; null when it is not.
     pub early_warning: Option<Ending<'a>>,
+    /// Why the token cannot be renewed, so that access ends with it; null while it can.
+    pub token_refresh_failing: Option<&'static str>,
     /// The episode of trouble that goes on, or the last one; null when there was none.
     pub episode: Option<Episode<'a>>,
     /// The verdict and its reason.
@@ -160,13 +162,14 @@ fn entry<'a>(
     check: &'a CheckView,
     now: Moment,
 ) -> Entry<'a> {
-    let verdict = check.verdict(now, &target.thresholds);
+    let verdict = target.verdict_of(check, now);
     let entry = match &check.diagnosis {
         Some(diagnosis) => examined(diagnosis, verdict, check.since, now),
         None => unexamined(snapshot, target, check.operation, verdict),
     };
     Entry {
         last_probe: check.last_probe.map(|at| at.wall),
+        token_refresh_failing: target.refresh_failing.map(Outcome::slug),
         episode: check.timeline.latest().map(|it| episodes::episode(it)),
         ..entry
     }
@@ -199,6 +202,7 @@ pub fn examined(
         queues: queues(&diagnosis.queues),
         clock_skew_seconds: diagnosis.clock_skew.map(|it| it.as_secs()),
         early_warning: diagnosis.early_warning.as_ref().map(ending),
+        token_refresh_failing: None,
         remedy: remedy(&diagnosis.remedy),
         ruled_out: diagnosis.ruled_out.iter().map(ruled_out).collect(),
         undetermined: diagnosis.undetermined.iter().map(open_question).collect(),
@@ -245,6 +249,7 @@ fn unexamined<'a>(
         queues: Queues::default(),
         clock_skew_seconds: None,
         early_warning: None,
+        token_refresh_failing: None,
         remedy: None,
         ruled_out: Vec::new(),
         undetermined: Vec::new(),
@@ -272,6 +277,18 @@ impl Entry<'_> {
             .permissions;
         let agree = named.iter().any(|one| published.contains(&one.as_str()));
         (!agree && !named.is_empty() && !published.is_empty()).then(|| published.join(", "))
+    }
+
+    /// That access ends with its token, if that is what the verdict says.
+    #[must_use]
+    pub fn expiring(&self) -> Option<String> {
+        let why = self.token_refresh_failing?;
+        (self.verdict.state == State::Expiring).then(|| {
+            format!(
+                "Access works, but no new token can be minted ({why}): it ends with the present one. \
+                 `why403 explain {why}` says what to do."
+            )
+        })
     }
 
     /// How the clocks differ, if that is worth telling.

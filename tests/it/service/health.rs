@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use why403::health::{State, Status};
 use why403::sim::{Route, Scripted};
 
@@ -115,6 +116,51 @@ async fn an_upstream_that_comes_and_goes_does_not_flap() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_cannot_be_renewed_is_a_warning_before_access_ends() {
+    let down = Scripted::text(503, "text/plain", "Service Unavailable");
+    let refused = Scripted::json(400, &json!({"error": "invalid_client"}));
+    for (step, attempts, why) in [
+        (down, 3, "token_endpoint_down"),
+        (refused, 1, "client_rejected"),
+    ] {
+        let platform = Platform::start().await;
+        platform.simulator.with(|org| org.set_expires_in(600));
+        let service = platform.watched("");
+        service.first_round().await;
+        platform.always(Route::Token, step);
+        let before = platform.mints();
+        while platform.mints() < before + attempts {
+            assert_eq!(health(&service).await, (200, "pass".to_owned(), None));
+            pass(Duration::from_millis(100)).await;
+        }
+        pass(seconds(1)).await;
+        let note = "token_refresh_failing: access ends with the present token";
+        let warned = (200, "warn".to_owned(), Some(note.to_owned()));
+        assert_eq!(health(&service).await, warned);
+        let report = service.get("/diagnose").await.json();
+        let entry = &report["diagnoses"][0];
+        assert_eq!(
+            (
+                entry["outcome"].as_str(),
+                entry["token_refresh_failing"].as_str()
+            ),
+            (Some("ok"), Some(why))
+        );
+        let text = service.get("/diagnose?format=text").await.text();
+        assert!(
+            text.contains(&format!("no new token can be minted ({why})")),
+            "{text}"
+        );
+        platform.mend(Route::Token);
+        pass(2 * MINUTE).await;
+        assert_eq!(health(&service).await, (200, "pass".to_owned(), None));
+        let report = service.get("/diagnose").await.json();
+        let entry = &report["diagnoses"][0];
+        assert!(entry["token_refresh_failing"].is_null(), "{entry:#}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn strict_health_takes_a_warning_for_a_failure() {
     let platform = Platform::start().await;
     platform.simulator.set_scenario("queues-empty").unwrap();
@@ -199,6 +245,13 @@ async fn an_upstream_that_hangs_for_long_makes_the_verdict_stale() {
     );
     // Others who look see the same: the verdict is computed when it is read.
     assert_eq!(service.verdict(), Status::Warn);
+    // The call waits for its permit until the slow one gives its own back, and is late by that.
+    assert!(service.metric("scheduler_lag_seconds").await < 1.0);
+    platform.mend(Route::Queues);
+    while service.metric("scheduler_lag_seconds").await < 600.0 {
+        pass(seconds(10)).await;
+        assert!(service.elapsed() < Duration::from_hours(2));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,6 +272,7 @@ async fn a_stall_of_this_process_is_no_outage_of_the_platform() {
         let metrics = service.get("/metrics").await.text();
         let is_told = |line: &str| metrics.lines().any(|it| it == line);
         assert!(is_told("why403_slots_skipped_total 1"), "{metrics}");
+        assert!(service.metric("scheduler_lag_seconds").await < 1.0);
         let episodes = service.get("/timeline").await.text();
         let is_failure = is_told("why403_access{target=\"default\"} 0");
         assert_eq!(is_failure, episodes.contains("\"timeout\""), "{episodes}");

@@ -4,6 +4,7 @@
 mod commands;
 mod crowd;
 mod diagnose;
+mod environment;
 mod evidence;
 mod service;
 mod shortage;

@@ -248,7 +248,7 @@ fn a_name_that_gets_another_address_is_followed() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        let in_time = tokio::time::timeout(Duration::from_secs(10), followed).await;
+        let in_time = tokio::time::timeout(Duration::from_secs(3), followed).await;
         in_time.expect("it is asked for again after two seconds");
         drop(first);
         assert_eq!(server(&calls.send().await), "second");

@@ -42,13 +42,19 @@ impl Certificate {
 
     /// What takes the server's part in a handshake.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor_of(&[])
+    }
+
+    /// The same for a server that offers these protocols (RFC 7301).
+    fn acceptor_of(&self, protocols: &[&str]) -> TlsAcceptor {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![self.der.clone()], self.key.clone_key())
             .unwrap();
+        config.alpn_protocols = protocols.iter().map(|it| (*it).into()).collect();
         TlsAcceptor::from(Arc::new(config))
     }
 }
@@ -59,15 +65,29 @@ pub(crate) struct Delays {
     pub(crate) answer: Duration,
 }
 
-/// A server that answers everything with a list of queues, over TLS.
+/// A server that answers everything with the same, over TLS.
 pub(crate) struct TlsServer {
     address: SocketAddr,
     _server: JoinSet<()>,
 }
 
 impl TlsServer {
+    /// One that answers with a list of queues.
     pub(crate) async fn start(certificate: &Certificate, delays: Delays) -> Self {
-        let acceptor = certificate.acceptor();
+        Self::serve(certificate.acceptor(), delays, ANSWER).await
+    }
+
+    /// One that offers this protocol alone, and speaks it.
+    pub(crate) async fn speaking(
+        protocol: &str,
+        answer: &'static [u8],
+        certificate: &Certificate,
+    ) -> Self {
+        let acceptor = certificate.acceptor_of(&[protocol]);
+        Self::serve(acceptor, Delays::default(), answer).await
+    }
+
+    async fn serve(acceptor: TlsAcceptor, delays: Delays, answer: &'static [u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut server = JoinSet::new();
@@ -81,7 +101,7 @@ impl TlsServer {
                     let mut head = [0; 4096];
                     let _length = stream.read(&mut head).await?;
                     tokio::time::sleep(delays.answer).await;
-                    stream.write_all(ANSWER).await?;
+                    stream.write_all(answer).await?;
                     stream.shutdown().await?;
                     io::Result::Ok(())
                 });

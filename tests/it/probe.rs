@@ -69,3 +69,16 @@ async fn call(config: &why403::config::Config, clock: &Clock) -> Exchange {
         })
         .await
 }
+
+/// The same over TLS, where the certificate is to be trusted.
+async fn tls_call(url: &str, trusted: &str, timeout: &str) -> Exchange {
+    let directory = tempfile::tempdir().unwrap();
+    let roots = directory.path().join("roots.pem");
+    std::fs::write(&roots, trusted).unwrap();
+    let toml = format!(
+        "[probe]\ntimeout = \"{timeout}\"\nconnect_timeout = \"{timeout}\"\n\
+         [network]\ntls_roots = \"{}\"\n",
+        roots.display()
+    );
+    call(&config_for(url, &toml), &Clock::system()).await
+}

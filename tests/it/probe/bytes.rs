@@ -1,10 +1,17 @@
 //! Whatever bytes may come back.
 
 use why403::diagnosis::Outcome;
+use why403::evidence::FaultKind;
 use why403::sim::{Route, Scripted};
 
 use super::*;
 use crate::harness::*;
+use crate::over_tls::{Certificate, TlsServer};
+
+/// What a server that speaks HTTP/2 alone says first, and then of a client that does not
+/// (RFC 9113 sections 6.5 and 6.8).
+const SETTINGS_AND_GOAWAY: &str = "\0\0\0\u{4}\0\0\0\0\0\
+                                   \0\0\u{8}\u{7}\0\0\0\0\0\0\0\0\0\0\0\0\u{1}";
 
 #[tokio::test(start_paused = true)]
 async fn bytes_that_are_no_answer_are_a_reset() {
@@ -15,7 +22,7 @@ async fn bytes_that_are_no_answer_are_a_reset() {
         ("nothing", String::new()),
         ("another protocol", "SSH-2.0-OpenSSH_9.6\r\n".to_owned()),
         ("HTTP/0.9", "<html>hello</html>".to_owned()),
-        ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned()),
+        ("HTTP/2", SETTINGS_AND_GOAWAY.to_owned()),
         ("TLS", "\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{28}".to_owned()),
         ("half a head", OK.to_owned()),
         ("a huge head", format!("{OK}x: {huge}\r\n\r\n")),
@@ -51,6 +58,25 @@ async fn bytes_that_are_no_answer_are_a_reset() {
         assert_eq!(outcome(&snapshot), Outcome::Reset, "{name}");
         assert_eq!(service.elapsed(), seconds(0), "{name}");
         assert_eq!(service.get("/livez").await.status, 200, "{name}");
+    }
+}
+
+/// Over TLS, where the two sides may say which version of HTTP they mean.
+#[tokio::test]
+async fn a_server_that_speaks_http_2_alone_is_told_at_once() {
+    let certificate = Certificate::new("127.0.0.1", 2099);
+    let says = SETTINGS_AND_GOAWAY.as_bytes();
+    let speaks = TlsServer::speaking("h2", says, &certificate).await;
+    // The alert `no_application_protocol`.
+    let refuses = RawServer::saying([21, 3, 3, 0, 2, 2, 120]).await;
+    for (url, kind) in [
+        (speaks.url(), FaultKind::Reset),
+        (refuses.url().replace("http:", "https:"), FaultKind::Tls),
+    ] {
+        let exchange = tls_call(&url, &certificate.pem, "10s").await;
+        let fault = exchange.result.unwrap_err();
+        assert_eq!(fault.kind, kind, "{fault:?}");
+        assert!(exchange.phases.total < seconds(5), "{:?}", exchange.phases);
     }
 }
 

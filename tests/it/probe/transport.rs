@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 use why403::clock::Clock;
 use why403::diagnosis::Outcome;
-use why403::evidence::{Exchange, FaultKind, Origin};
+use why403::evidence::{FaultKind, Origin};
 use why403::sim::{Route, Scripted};
 
 use super::*;
@@ -244,18 +244,6 @@ async fn a_handshake_that_never_ends_is_a_timeout_in_that_phase() {
     assert!(fault.detail.contains("TLS"), "{}", fault.detail);
     assert!(exchange.phases.tls.is_some());
     assert_eq!(exchange.phases.first_byte, None);
-}
-
-async fn tls_call(url: &str, trusted: &str, timeout: &str) -> Exchange {
-    let directory = tempfile::tempdir().unwrap();
-    let roots = directory.path().join("roots.pem");
-    std::fs::write(&roots, trusted).unwrap();
-    let toml = format!(
-        "[probe]\ntimeout = \"{timeout}\"\nconnect_timeout = \"{timeout}\"\n\
-         [network]\ntls_roots = \"{}\"\n",
-        roots.display()
-    );
-    call(&config_for(url, &toml), &Clock::system()).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -264,3 +264,14 @@ async fn a_name_that_leads_into_a_private_network_is_not_followed_on_request() {
     );
     assert_eq!(platform.simulator.requests().len(), calls);
 }
+    // The API alone, with a token that nobody has to be asked for.
+    let given = format!(
+        "{guarded}[[targets]]\nname = \"default\"\ngrant = \"access_token\"\n\
+         access_token_env = \"TOKEN\"\n"
+    );
+    let service = Service::start(config_for(&url, &given));
+    let snapshot = service.first_round().await;
+    assert_eq!(outcome(&snapshot), Outcome::Dns);
+    let summary = &diagnosis(&snapshot).summary;
+    assert!(summary.contains("deny_private_addresses"), "{summary}");
+    assert_eq!(platform.simulator.requests().len(), calls);

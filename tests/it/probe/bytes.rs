@@ -1,5 +1,8 @@
 //! Whatever bytes may come back.
 
+use std::io::{Read as _, Write as _};
+
+use why403::clock::Clock;
 use why403::diagnosis::Outcome;
 use why403::evidence::FaultKind;
 use why403::sim::{Route, Scripted};
@@ -80,6 +83,30 @@ async fn a_server_that_speaks_http_2_alone_is_told_at_once() {
     }
 }
 
+/// On the real clock, and with threads for calls as the service has them: the client reads for as
+/// long as there is something to read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn hints_without_end_are_a_timeout() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // What comes before the request is no answer to it.
+        let mut request = [0; 4096];
+        assert_ne!(stream.read(&mut request).unwrap(), 0);
+        let link = "a".repeat(8_000);
+        let hints = format!("HTTP/1.1 103 Early Hints\r\nlink: </{link}>\r\n\r\n");
+        // Until the other side has gone.
+        while stream.write_all(hints.as_bytes()).is_ok() {}
+    });
+    let toml = "[probe]\ntimeout = \"400ms\"\nconnect_timeout = \"400ms\"\n";
+    let exchange = call(&config_for(&url, toml), &Clock::system()).await;
+    let fault = exchange.result.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Timeout, "{fault:?}");
+    assert!(exchange.phases.total < seconds(3), "{:?}", exchange.phases);
+    server.join().unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn unusual_bytes_that_are_an_answer_are_read() {
     let length = LIST.len();
@@ -111,6 +138,11 @@ async fn unusual_bytes_that_are_an_answer_are_read() {
             "204",
             "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
             Outcome::UnreadableAnswer,
+        ),
+        (
+            "206",
+            format!("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-9/99\r\n\r\n{LIST}"),
+            Outcome::Ok,
         ),
         (
             "a strange status",

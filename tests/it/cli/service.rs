@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use why403::sim::{Route, Scripted};
 
 use crate::process::{
@@ -77,6 +78,27 @@ fn sigterm_during_start_is_obeyed() {
     let running = Running::listening(&mut command, address);
     running.signal("TERM");
     has_ended_well(running);
+}
+
+#[test]
+fn the_log_says_when_a_token_is_asked_for_again() {
+    let platform = Platform::start("healthy");
+    let limit = Scripted::Respond {
+        status: 429,
+        headers: vec![("retry-after".to_owned(), "120".to_owned())],
+        body: Vec::new(),
+    };
+    platform.simulator.always(Route::Token, Some(limit));
+    let address = free_address();
+    let running = Running::listening(&mut serve(&platform, address), address);
+    let line = wait_for("it says that it has no token", || {
+        let said = running.stderr();
+        let whole = said.rsplit_once('\n')?.0;
+        let line = whole.lines().find(|line| line.contains("no token for"))?;
+        Some(serde_json::from_str::<Value>(line).unwrap())
+    });
+    assert_eq!(line["cause"], "auth_rate_limited", "{line}");
+    assert_eq!(line["next_attempt_seconds"], 120, "{line}");
 }
 
 #[test]

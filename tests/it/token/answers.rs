@@ -19,6 +19,7 @@ async fn what_the_token_endpoint_says_has_an_outcome() {
         (refused(401, "invalid_client"), O::ClientRejected),
         (refused(400, "unauthorized_client"), O::GrantRejected),
         (refused(400, "unsupported_grant_type"), O::GrantRejected),
+        (refused(400, "invalid_scope"), O::GrantRejected),
         (Scripted::json(400, &limited), O::AuthRateLimited),
         (with_retry_after(429, "1"), O::AuthRateLimited),
         (

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 use why403::diagnosis::Outcome;
-use why403::sim::{Route, Scripted};
+use why403::evidence::FaultKind;
+use why403::sim::{Route, Scripted, Simulator};
 use why403::token::NotRenewed;
 
 use super::*;
@@ -91,6 +93,54 @@ async fn k2_no_failure_ends_the_loop() {
         assert!(pause <= MINUTE, "{name}: {pause:?}");
         assert_eq!(mint.usable(), Some(1), "{name}");
     }
+}
+
+/// The same as for [`transient_failures`], which come from a server that is there.
+#[tokio::test(start_paused = true)]
+async fn refused_connections_end_no_loop_and_replace_no_usable_token() {
+    // Bound, so that nobody else gets the port, but not listening yet.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    let mut mint = Mint::start(&config_for(&url, ""));
+    let tries = mint.tries_for(10 * MINUTE).await;
+    let down = Err(Outcome::TokenEndpointDown);
+    assert!(tries.iter().all(|tried| tried.result == down), "{tries:?}");
+    let soon = tries.iter().filter(|tried| tried.began <= MINUTE).count();
+    assert!((2..=15).contains(&soon), "{soon}");
+    assert!(pauses(&tries).iter().all(|pause| *pause <= MINUTE));
+    let failure = mint.tokens.state().last_failure.unwrap();
+    let fault = failure.exchange.as_ref().unwrap().result.as_ref();
+    assert_eq!(fault.unwrap_err().kind, FaultKind::Connect);
+
+    let mut server = JoinSet::new();
+    let listener = socket.listen(16).unwrap();
+    server.spawn(Simulator::new().run(listener, std::future::pending()));
+    let there = mint.elapsed();
+    let healed = mint.tried().await;
+    assert_eq!(healed.result, Ok(()));
+    let pause = healed.began.checked_sub(there).unwrap();
+    assert!(pause <= MINUTE, "{pause:?}");
+
+    server.shutdown().await;
+    let forced = mint.tokens.force().await;
+    assert!(matches!(forced, Err(NotRenewed::Failed(_))), "{forced:?}");
+    assert_eq!(mint.tried().await.result, down);
+    assert_eq!(mint.usable(), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_drips_is_cut_at_the_limit_of_the_whole_call() {
+    let platform = Platform::start().await;
+    let dripping = Scripted::Endless {
+        status: 200,
+        every: seconds(1),
+    };
+    platform.script(Route::Token, [dripping]);
+    let mut mint = Mint::start(&platform.config(""));
+    let cut = mint.tried().await;
+    assert_eq!(cut.result, Err(Outcome::TokenEndpointDown));
+    assert_eq!((cut.began, cut.ended), (seconds(0), seconds(10)));
 }
 
 #[tokio::test(start_paused = true)]

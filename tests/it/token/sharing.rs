@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tokio::task::JoinSet;
 use why403::diagnosis::{Outcome, mint_outcome};
 use why403::sim::{DEMO_CLIENT_SECRET, Route, Scripted};
+use why403::snapshot::Snapshot;
 use why403::token::NotRenewed;
 
 use super::*;
@@ -191,6 +192,48 @@ async fn many_clients_of_one_server_do_not_ask_it_all_at_once() {
     }
     // Ten rounds of four, and the first of them is spread over two seconds.
     assert!(service.elapsed() <= seconds(52), "{:?}", service.elapsed());
+}
+
+/// More servers than can be asked at once, with more clients than each of them is asked for.
+#[tokio::test(start_paused = true)]
+async fn many_servers_are_not_asked_all_at_once() {
+    let mut platforms = Vec::new();
+    let mut toml = String::new();
+    for p in 0..20 {
+        let platform = Platform::start().await;
+        platform.always(Route::Token, Scripted::DelayHonest(seconds(5)));
+        let url = platform.url();
+        for n in 0..5 {
+            let id = format!("client-{n}");
+            platform
+                .simulator
+                .with(|org| org.add_client(&id, DEMO_CLIENT_SECRET));
+            let target = format!(
+                "[[targets]]\nname = \"t-{p}-{n}\"\nclient_id = \"{id}\"\n\
+                 client_secret_env = \"SECRET\"\nbase_url = \"{url}\"\n"
+            );
+            toml.push_str(&target);
+        }
+        platforms.push(platform);
+    }
+    let service = platforms[0].watched(&toml);
+    let mut most = 0;
+    while platforms.iter().map(Platform::mints).sum::<u64>() < 100 {
+        let requests = platforms.iter().flat_map(|it| it.simulator.requests());
+        let open = requests
+            .filter(|it| it.route == Route::Token && it.status.is_none())
+            .count();
+        assert!(open <= 16, "{open}");
+        most = most.max(open);
+        pass(Duration::from_millis(500)).await;
+    }
+    assert_eq!(most, 16, "as many as may be");
+    let all = |it: &Arc<Snapshot>| it.credentials.iter().all(|it| it.token.is_some());
+    let snapshot = service.until("all have a token", all).await;
+    assert_eq!(snapshot.credentials.len(), 100);
+    assert_eq!(platforms.iter().map(Platform::mints).sum::<u64>(), 100);
+    // Seven rounds of sixteen, and the first of them is spread over two seconds.
+    assert!(service.elapsed() <= seconds(40), "{:?}", service.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! What surrounds the process: variables that are meant for others.
+//! What surrounds the process: variables that are meant for others, and stores that hold nothing.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -49,4 +49,34 @@ fn a_proxy_of_the_environment_is_not_connected_to() {
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     let warned = finished.stderr.contains("HTTPS_PROXY: is ignored");
     assert!(warned, "{finished:#?}");
+}
+
+#[test]
+fn a_store_without_a_certificate_is_told_with_what_else_can_be_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let empty = directory.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    // As PEM is, but no library takes it for a certificate.
+    let unusable = directory.path().join("unusable.pem");
+    let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    std::fs::write(&unusable, pem).unwrap();
+    let unusable = unusable.to_str().unwrap();
+    let platform = Platform::start("healthy");
+    for (roots, store) in [
+        ("system", "the system's certificate store"),
+        (unusable, unusable),
+    ] {
+        let mut variables = platform.variables().to_vec();
+        variables.push(("SSL_CERT_FILE", empty.to_str().unwrap()));
+        variables.push(("WHY403__NETWORK__TLS_ROOTS", roots));
+        for arguments in [&["diagnose"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+            let finished = run(arguments, &variables);
+            assert_eq!(finished.status, Some(2), "{finished:#?}");
+            let said = format!(
+                "network.tls_roots: no usable certificate in {store}; use \"bundled\" or a PEM file"
+            );
+            assert!(finished.stderr.contains(&said), "{said}: {finished:#?}");
+        }
+    }
+    assert_eq!(platform.simulator.requests().len(), 0, "nothing was called");
 }

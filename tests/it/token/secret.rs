@@ -1,5 +1,7 @@
 //! A secret that is replaced while the service runs.
 
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use why403::diagnosis::Outcome;
@@ -9,16 +11,20 @@ use super::*;
 use crate::harness::*;
 
 /// A platform whose client's secret is in a file.
-async fn with_secret_file(directory: &std::path::Path) -> (Platform, std::path::PathBuf, Mint) {
+async fn with_secret_file(directory: &Path) -> (Platform, PathBuf, Mint) {
     let platform = Platform::start().await;
     let path = directory.join("secret");
     write_secret(&path, DEMO_CLIENT_SECRET);
-    let config = platform.config(&format!(
+    let mint = with_secret_at(&path, &platform);
+    (platform, path, mint)
+}
+
+/// The task of the platform's client, whose secret is there.
+fn with_secret_at(path: &Path, platform: &Platform) -> Mint {
+    Mint::start(&platform.config(&format!(
         "[[targets]]\nname = \"default\"\nclient_id = \"{DEMO_CLIENT_ID}\"\nclient_secret_file = \"{}\"",
         path.display()
-    ));
-    let mint = Mint::start(&config);
-    (platform, path, mint)
+    )))
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,6 +41,35 @@ async fn k18_a_rotated_secret_is_used_at_once() {
     assert_eq!(renewed.result, Ok(()));
     assert!(renewed.began.checked_sub(rotated).unwrap() <= seconds(15));
     assert_eq!(mint.tries_for(Duration::from_hours(1)).await, []);
+}
+
+/// As Kubernetes does it: the file is a link that stays the same, and what it leads to is swapped.
+#[tokio::test(start_paused = true)]
+async fn k18_a_rotated_secret_of_a_mounted_volume_is_used_at_once() {
+    let platform = Platform::start().await;
+    let mount = tempfile::tempdir().unwrap();
+    let put = |version: &str, secret: &str| {
+        let directory = mount.path().join(version);
+        std::fs::create_dir(&directory).unwrap();
+        write_secret(&directory.join("secret"), secret);
+        symlink(version, mount.path().join("..next")).unwrap();
+        std::fs::rename(mount.path().join("..next"), mount.path().join("..data")).unwrap();
+    };
+    put("..1", DEMO_CLIENT_SECRET);
+    let path = mount.path().join("secret");
+    symlink("..data/secret", &path).unwrap();
+    let mut mint = with_secret_at(&path, &platform);
+    assert_eq!(mint.tried().await.result, Ok(()));
+    platform
+        .simulator
+        .with(|org| org.rotate_secret(DEMO_CLIENT_ID, "the-next-one"));
+    put("..2", "the-next-one");
+    std::fs::remove_dir_all(mount.path().join("..1")).unwrap();
+    let rotated = mint.elapsed();
+    let renewed = mint.tried().await;
+    assert_eq!(renewed.result, Ok(()));
+    assert!(renewed.began.checked_sub(rotated).unwrap() <= seconds(15));
+    assert_eq!(mint.usable(), Some(2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -104,6 +104,37 @@ async fn tls_outcome(url: &str, trusted: &str) -> Outcome {
     service.first_outcome().await
 }
 
+/// What a server sends that has no version in common with ours: an alert, or its choice of TLS 1.0.
+#[tokio::test]
+async fn a_server_that_knows_only_old_tls_is_told_in_plain_words() {
+    let alert = |description| vec![21, 3, 1, 0, 2, 2, description];
+    let mut hello = vec![22, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 47, 0]);
+    for (bytes, words) in [
+        (
+            alert(70),
+            "the other side speaks no TLS version that why403 does (1.2 and 1.3)",
+        ),
+        (
+            alert(40),
+            "the other side knows no cipher that why403 does, or wants a certificate",
+        ),
+        (
+            hello,
+            "the other side has no TLS version or cipher in common with why403",
+        ),
+    ] {
+        let server = RawServer::saying(bytes).await;
+        let url = server.url().replace("http:", "https:");
+        let certificate = Certificate::new("127.0.0.1", 2099);
+        let exchange = tls_call(&url, &certificate.pem, "10s").await;
+        let fault = exchange.result.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Tls, "{fault:?}");
+        assert_eq!(fault.detail, format!("{words} (in the TLS handshake)"));
+    }
+}
+
 /// What the certificate says is told whether or not it is trusted.
 #[tokio::test]
 async fn the_end_of_a_certificate_is_seen_before_it_comes() {
@@ -263,7 +294,6 @@ async fn a_name_that_leads_into_a_private_network_is_not_followed_on_request() {
         "{said}"
     );
     assert_eq!(platform.simulator.requests().len(), calls);
-}
     // The API alone, with a token that nobody has to be asked for.
     let given = format!(
         "{guarded}[[targets]]\nname = \"default\"\ngrant = \"access_token\"\n\
@@ -275,3 +305,4 @@ async fn a_name_that_leads_into_a_private_network_is_not_followed_on_request() {
     let summary = &diagnosis(&snapshot).summary;
     assert!(summary.contains("deny_private_addresses"), "{summary}");
     assert_eq!(platform.simulator.requests().len(), calls);
+}

@@ -43,6 +43,31 @@ fn a_port_in_use_is_told_with_the_address_and_the_fix() {
     assert_eq!(platform.simulator.requests().len(), 0, "nothing was called");
 }
 
+/// Where the machine has an IPv6 loopback; else this says so and shows nothing.
+#[test]
+fn an_address_of_ipv6_is_listened_on_and_told_when_it_is_taken() {
+    if let Err(error) = TcpListener::bind("[::1]:0") {
+        return eprintln!("skipped: no IPv6 loopback here: {error}");
+    }
+    let platform = Platform::start("healthy");
+    let mut command = serve(&platform, "[::1]:0".parse().unwrap());
+    let running = Running::start(&mut command);
+    let address: SocketAddr = wait_for("it says where it listens", || {
+        let said = running.stderr();
+        let (_, rest) = said.split_once("listening on ")?;
+        rest.split_once('"')?.0.parse().ok()
+    });
+    assert!(address.is_ipv6() && address.port() != 0, "{address}");
+    assert_eq!(ask(address, "GET /livez", "").status, 200);
+    let arguments = ["serve", "--listen", &address.to_string()];
+    let finished = run(&arguments, &platform.variables());
+    assert_eq!(finished.status, Some(2), "{finished:#?}");
+    for part in [address.to_string().as_str(), "in use", "--listen"] {
+        let is_said = finished.stderr.contains(part);
+        assert!(is_said, "lacks {part}: {finished:#?}");
+    }
+}
+
 #[test]
 fn a_wrong_listen_address_is_told() {
     let platform = Platform::start("healthy");

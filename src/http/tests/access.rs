@@ -226,12 +226,14 @@ async fn a_peer_with_too_many_wrong_tokens_is_not_listened_to() {
         // No token is no guess.
         assert_eq!(get("/").of(&service).await.status, 401);
     }
-    for _ in 0..5 {
-        let got = guess.clone().of(&service).await;
+    // Whoever it says that it speaks for: anybody can say so.
+    let forwarded = |from| guess.clone().with("x-forwarded-for", from);
+    for from in ["10.1.1.1", "10.1.1.2", "10.1.1.3, 10.1.1.4", "::1", "x"] {
+        let got = forwarded(from).of(&service).await;
         assert_eq!((got.status, got.header("retry-after")), (401, ""));
     }
     let post = post("/token/refresh").with("authorization", "Bearer open-sesame");
-    for ask in [guess, right.clone(), post] {
+    for ask in [forwarded("10.1.1.5"), guess.clone(), right.clone(), post] {
         let got = ask.of(&service).await;
         let answer = (got.status, got.header("retry-after"), got.problem());
         assert_eq!(answer, (429, "60", "too-many-attempts".to_owned()));

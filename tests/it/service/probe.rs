@@ -169,6 +169,41 @@ async fn only_a_configured_name_is_a_target() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_url_in_place_of_a_name_is_not_connected_to() {
+    let platform = Platform::start().await;
+    let service = platform.watched(RARELY);
+    service.first_round().await;
+    pass(seconds(20)).await;
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let address = elsewhere.local_addr().unwrap();
+    let coded = format!("http%3A%2F%2F{address}%2F");
+    for (method, path) in [
+        ("GET", format!("/probe?target=http://{address}/")),
+        ("GET", format!("/probe?target={coded}")),
+        ("GET", format!("/probe?target={address}")),
+        ("GET", format!("/diagnose?target=http://{address}/")),
+        ("GET", format!("/diagnose?fresh=1&target={coded}")),
+        ("GET", format!("/diagnose/{coded}?fresh=1")),
+        ("GET", format!("/diagnose/http://{address}/?fresh=1")),
+        ("GET", format!("/health/{coded}")),
+        ("GET", format!("/timeline/{coded}")),
+        ("POST", format!("/diagnose/{coded}/verify")),
+        ("POST", format!("/token/{coded}/refresh")),
+    ] {
+        let status = service.send(method, &path, "").await.status;
+        assert!([400, 404].contains(&status), "{method} {path}: {status}");
+    }
+    // As of a proxy.
+    service.get(&format!("http://{address}/")).await;
+    pass(MINUTE).await;
+    // Whoever connected would still be waiting to be accepted.
+    let connected = elsewhere.accept().map(|(_, peer)| peer);
+    let error = connected.expect_err("it was connected to");
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_scrapers_cost_one_probe_in_five_seconds() {
     let platform = Platform::start().await;
     let service = platform.watched(RARELY);

@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
-use tracing::subscriber::DefaultGuard;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use why403::diagnosis::Outcome;
 use why403::sim::{DEMO_REFRESH_TOKEN, Org, PORTAL_CLIENT_ID, Route, Scripted};
 
@@ -90,6 +91,10 @@ impl Write for Lines {
 impl Lines {
     /// Listens to everything until the guard is dropped.
     fn listen() -> (Self, DefaultGuard) {
+        // Where it knows of one listener alone, the library asks the thread that comes to a line
+        // first whether it listens, and remembers the answer for all threads: that of another test.
+        static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+        LazyLock::force(&ANOTHER);
         let lines = Self::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()

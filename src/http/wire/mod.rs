@@ -107,7 +107,8 @@ pub struct Entry<'a> {
     pub clock_skew_seconds: Option<i64>,
     /// Access that works with the cached token and is about to end; null when it is not.
     pub early_warning: Option<Ending<'a>>,
-    /// Why the token cannot be renewed, so that access ends with it; null while it can.
+    /// Why no new token can be minted while access works, so that it ends with the present one;
+    /// null otherwise.
     pub token_refresh_failing: Option<&'static str>,
     /// The episode of trouble that goes on, or the last one; null when there was none.
     pub episode: Option<Episode<'a>>,
@@ -163,13 +164,15 @@ fn entry<'a>(
     now: Moment,
 ) -> Entry<'a> {
     let verdict = target.verdict_of(check, now);
+    let is_expiring = verdict.state == State::Expiring;
+    let why = target.refresh_failing;
     let entry = match &check.diagnosis {
         Some(diagnosis) => examined(diagnosis, verdict, check.since, now),
         None => unexamined(snapshot, target, check.operation, verdict),
     };
     Entry {
         last_probe: check.last_probe.map(|at| at.wall),
-        token_refresh_failing: target.refresh_failing.map(Outcome::slug),
+        token_refresh_failing: why.filter(|_| is_expiring).map(Outcome::slug),
         episode: check.timeline.latest().map(|it| episodes::episode(it)),
         ..entry
     }
@@ -279,16 +282,14 @@ impl Entry<'_> {
         (!agree && !named.is_empty() && !published.is_empty()).then(|| published.join(", "))
     }
 
-    /// That access ends with its token, if that is what the verdict says.
+    /// That access ends with its token, if it does.
     #[must_use]
     pub fn expiring(&self) -> Option<String> {
         let why = self.token_refresh_failing?;
-        (self.verdict.state == State::Expiring).then(|| {
-            format!(
-                "Access works, but no new token can be minted ({why}): it ends with the present one. \
-                 `why403 explain {why}` says what to do."
-            )
-        })
+        Some(format!(
+            "Access works, but no new token can be minted ({why}): it ends with the present one. \
+             `why403 explain {why}` says what to do."
+        ))
     }
 
     /// How the clocks differ, if that is worth telling.

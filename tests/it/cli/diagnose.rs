@@ -26,7 +26,7 @@ const PROMISED: &str = r#"{"status":"fail","generated_at":"","suspected_local_fa
   "clock_skew_seconds":0,
   "early_warning":{"cause":"","missing":{"mode":"any","permissions":[""],"scopes":[],"divisions":[]},
     "message":null,"ends_at":null},
-  "episode":{"id":1,"began":"","ended":null,
+  "token_refresh_failing":"","episode":{"id":1,"began":"","ended":null,
     "last_good":{"at":"","queues":null,"organization":null,"token":{"generation":1,"age_seconds":null},
       "roles":[{"id":"","name":null,"division":{"id":"","name":null}}],
       "divisions":{"permission":"","all":false,"total":0,"names":[]},"scopes":[]},

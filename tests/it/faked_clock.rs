@@ -15,7 +15,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use why403::sim::{Route, Scripted};
 
-use crate::process::{Platform, Running, ask, free_address, wait_for, why403};
+use crate::over_tls::{Certificate, Delays, TlsServer};
+use crate::process::{Platform, Running, ask, free_address, runtime, wait_for, why403};
 
 const HOUR: i64 = 3_600;
 /// The first second of the year 2100.
@@ -437,4 +438,47 @@ fn trouble_while_the_clock_jumps_is_told_without_negative_times() {
     assert_eq!(episodes, Some(2));
     again.is_in_order();
     again.ends_well();
+}
+
+/// Certificates are the first to notice, and the advice is to compare the clock.
+#[test]
+#[ignore = "needs libfaketime"]
+fn a_clock_that_is_years_off_is_told_by_certificates() {
+    let runtime = runtime();
+    let certificate = Certificate::valid("127.0.0.1", 2019, 2090);
+    let server = runtime.block_on(TlsServer::start(&certificate, Delays::default()));
+    let directory = tempfile::tempdir().unwrap();
+    let roots = directory.path().join("roots.pem");
+    fs::write(&roots, &certificate.pem).unwrap();
+    for (offset, status, words) in [
+        (0, 0, "200 ok"),
+        (
+            to_1970(),
+            3,
+            "the certificate begins only at 2019-01-01 00:00 UTC",
+        ),
+        (
+            to_2100(),
+            3,
+            "the certificate ended at 2090-01-01 00:00 UTC",
+        ),
+    ] {
+        let clock = FakedClock::at(offset);
+        let mut command = why403(&["diagnose"]);
+        command.envs(clock.variables());
+        command.env("GENESYS_CLOUD_BASE_URL", server.url());
+        command.env("GENESYS_CLOUD_LOGIN_URL", server.url());
+        command.env("GENESYSCLOUD_ACCESS_TOKEN", "a-token");
+        command.env("WHY403__NETWORK__TLS_ROOTS", &roots);
+        let finished = Running::start(&mut command).finish();
+        assert_eq!(finished.status, Some(status), "{finished:#?}");
+        let told = finished
+            .stdout
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(told.contains(words), "{told}");
+        let advises = told.contains("Compare the clock of this machine");
+        assert_eq!(advises, offset != 0, "{told}");
+    }
 }

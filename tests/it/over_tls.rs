@@ -23,14 +23,20 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
+    /// One that is valid from 2019 to the first day of `last_year`.
     pub(crate) fn new(name: &str, last_year: i32) -> Self {
+        Self::valid(name, 2019, last_year)
+    }
+
+    /// One that is valid from the first day of one year to that of another.
+    pub(crate) fn valid(name: &str, first_year: i32, last_year: i32) -> Self {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
         // An authority of its own, and not the same one with another key.
         let whole_name = format!("{name} until {last_year}");
         let names = &mut params.distinguished_name;
         names.push(rcgen::DnType::CommonName, whole_name);
-        params.not_before = rcgen::date_time_ymd(2019, 1, 1);
+        params.not_before = rcgen::date_time_ymd(first_year, 1, 1);
         params.not_after = rcgen::date_time_ymd(last_year, 1, 1);
         let certificate = params.self_signed(&key).unwrap();
         Self {

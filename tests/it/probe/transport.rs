@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::net::TcpSocket;
 use why403::clock::Clock;
-use why403::diagnosis::Outcome;
+use why403::diagnosis::{Diagnosis, Outcome};
 use why403::evidence::{FaultKind, Origin};
 use why403::sim::{Route, Scripted};
 
@@ -48,49 +48,49 @@ async fn assert_counted(service: &Service, class: &str) {
 /// With the clock paused the kernel's connect would race with its timeout: real time.
 #[tokio::test]
 async fn tls_that_cannot_be_trusted_is_told() {
-    let good = Certificate::new("127.0.0.1", 2099);
-    let cases = [
+    let name = "127.0.0.1";
+    let good = Certificate::new(name, 2099);
+    for (certificate, trusted, words) in [
         (
-            "an unknown authority",
-            Certificate::new("127.0.0.1", 2099),
-            &good.pem,
+            Certificate::new(name, 2098),
+            Some(&good),
+            "the certificate is signed by an authority that is not trusted here",
         ),
         (
-            "another name",
             Certificate::new("api.example.com", 2099),
-            &String::new(),
+            None,
+            "the certificate is for another name",
         ),
         (
-            "expired",
-            Certificate::new("127.0.0.1", 2020),
-            &String::new(),
+            Certificate::new(name, 2020),
+            None,
+            "the certificate ended at 2020-01-01 00:00 UTC",
         ),
-    ];
-    for (name, certificate, trusted) in cases {
-        let trusted = if trusted.is_empty() {
-            &certificate.pem
-        } else {
-            trusted
-        };
+        (
+            Certificate::valid(name, 2098, 2099),
+            None,
+            "the certificate begins only at 2098-01-01 00:00 UTC",
+        ),
+    ] {
         let server = TlsServer::start(&certificate, Delays::default()).await;
-        assert_eq!(
-            tls_outcome(&server.url(), trusted).await,
-            Outcome::Tls,
-            "{name}"
-        );
+        let trusted = trusted.unwrap_or(&certificate);
+        let found = tls_diagnosis(&server.url(), &trusted.pem).await;
+        assert_eq!(found.finding.outcome(), Outcome::Tls, "{words}");
+        assert!(found.summary.contains(words), "{}", found.summary);
+        let steps = &found.remedy.steps;
+        let clock = "Compare the clock of this machine";
+        assert!(steps.iter().any(|it| it.starts_with(clock)), "{steps:?}");
     }
     let plain = RawServer::saying(format!("{OK}\r\n{LIST}")).await;
     let url = plain.url().replace("http:", "https:");
-    assert_eq!(
-        tls_outcome(&url, &good.pem).await,
-        Outcome::Tls,
-        "no TLS at all"
-    );
+    let found = tls_diagnosis(&url, &good.pem).await;
+    assert_eq!(found.finding.outcome(), Outcome::Tls, "no TLS at all");
     let server = TlsServer::start(&good, Delays::default()).await;
-    assert_eq!(tls_outcome(&server.url(), &good.pem).await, Outcome::Ok);
+    let found = tls_diagnosis(&server.url(), &good.pem).await;
+    assert_eq!(found.finding.outcome(), Outcome::Ok);
 }
 
-async fn tls_outcome(url: &str, trusted: &str) -> Outcome {
+async fn tls_diagnosis(url: &str, trusted: &str) -> Diagnosis {
     let platform = Platform::start().await;
     let directory = tempfile::tempdir().unwrap();
     let roots = directory.path().join("roots.pem");
@@ -101,7 +101,8 @@ async fn tls_outcome(url: &str, trusted: &str) -> Outcome {
         api_at(url, &platform)
     );
     let service = platform.watched(&toml);
-    service.first_outcome().await
+    let snapshot = service.first_round().await;
+    diagnosis(&snapshot).clone()
 }
 
 /// What a server sends that has no version in common with ours: an alert, or its choice of TLS 1.0.

@@ -176,7 +176,7 @@ impl App {
             if cut > 0 {
                 tracing::warn!(
                     connections = cut,
-                    "{cut} connections were cut at the drain deadline"
+                    "drain deadline: {cut} open connections were cut"
                 );
             }
             self.end().await;

@@ -273,14 +273,13 @@ impl Crowding {
     }
 }
 
-/// Waits for open connections, cuts those that take too long and says how many.
+/// Waits for open connections, cuts those that take too long and returns how many.
 async fn drained(mut connections: JoinSet<()>, deadline: Duration) -> usize {
     if timeout(deadline, all_ended(&mut connections)).await.is_ok() {
         return 0;
     }
     let cut = connections.len();
     connections.shutdown().await;
-    tracing::warn!(cut, "drain deadline: {cut} open connections were cut");
     cut
 }
 

@@ -27,6 +27,7 @@ use crate::target::Name;
 
 pub use connections::{Connections, OpenConnection};
 pub use labels::Route;
+pub use process::log_line_dropped;
 pub use scrape::render as render_scrape;
 
 /// The prefix of all our metrics.
@@ -181,6 +182,7 @@ impl Metrics {
     pub fn render(&self, snapshot: &Snapshot, now: Moment) -> Vec<u8> {
         let mut families = self.registry.gather();
         families.extend(self.process.families(now.elapsed));
+        families.extend(process::log_lines());
         families.extend(gauges::gauges(snapshot));
         families.sort_by(|a, b| a.name().cmp(b.name()));
         let mut text = Vec::with_capacity(32 * 1024);

@@ -1,10 +1,34 @@
 //! The process's own metrics.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus::IntCounter;
+use prometheus::core::Collector as _;
 use prometheus::proto::MetricFamily;
+
+use super::vectors::opts;
+
+/// Lines of the log that were not written. A process has one log, whatever it serves.
+static LOG_LINES_DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Counts a line of the log that was not written: nobody reads it, or not fast enough.
+pub fn log_line_dropped() {
+    LOG_LINES_DROPPED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The metric of these lines.
+pub(super) fn log_lines() -> Vec<MetricFamily> {
+    let help =
+        "Lines of the log that were not written, because nobody reads it, or not fast enough.";
+    let Ok(counter) = IntCounter::with_opts(opts("log_lines_dropped_total", help)) else {
+        return Vec::new();
+    };
+    counter.inc_by(LOG_LINES_DROPPED.load(Ordering::Relaxed));
+    counter.collect()
+}
 
 /// Reading the process's files takes longer than all other metrics together; a scrape that comes
 /// sooner than this after another one sees the same.
@@ -32,7 +56,6 @@ impl fmt::Debug for Process {
 
 #[cfg(target_os = "linux")]
 fn read() -> Vec<MetricFamily> {
-    use prometheus::core::Collector as _;
     prometheus::process_collector::ProcessCollector::for_self().collect()
 }
 

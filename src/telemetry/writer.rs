@@ -2,8 +2,8 @@
 //!
 //! Whoever reads them may stop, as a log collector that hangs does, and then a write waits for
 //! ever. A thread of its own does the waiting. What does not fit into its queue is dropped and
-//! counted, and how much it was is told as soon as somebody reads again: a health check must not
-//! stand still because nobody reads its log.
+//! counted, and how much it was is told as soon as somebody reads again, and by a metric all the
+//! time: a health check must not stand still because nobody reads its log.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::metrics::log_line_dropped;
 
 /// Lines that wait for the thread.
 const QUEUE: usize = 4_096;
@@ -54,7 +56,10 @@ impl Lines {
     fn put(&self, line: Vec<u8>) {
         match self.queue.try_send(line) {
             Ok(()) => self.count.taken.fetch_add(1, Ordering::Relaxed),
-            Err(_) => self.count.dropped.fetch_add(1, Ordering::Relaxed),
+            Err(_) => {
+                log_line_dropped();
+                self.count.dropped.fetch_add(1, Ordering::Relaxed)
+            }
         };
     }
 
@@ -72,8 +77,9 @@ impl Lines {
 
 fn write(lines: &Receiver<Vec<u8>>, count: &Count, mut sink: impl Write) {
     for line in lines {
-        // A closed standard error cannot be told of anywhere.
-        sink.write_all(&line).unwrap_or_default();
+        if sink.write_all(&line).is_err() {
+            log_line_dropped();
+        }
         let dropped = count.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             let told =

@@ -1,6 +1,6 @@
 //! More connections than there is room for.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
@@ -88,6 +88,55 @@ fn too_few_descriptors_for_the_configuration_are_told_before_anything_is_done() 
     });
 }
 
+/// A soft limit is only where a process begins.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_limit_of_descriptors_is_raised_as_far_as_it_goes() {
+    let platform = Platform::start("healthy");
+    let mut command = Command::new("sh");
+    let line = "ulimit -Sn 64 && ulimit -Hn 900 && exec \"$0\" serve --listen 127.0.0.1:0";
+    command.args(["-c", line, env!("CARGO_BIN_EXE_why403")]);
+    command.env_clear().envs(platform.variables());
+    let running = Running::start(&mut command);
+    wait_for("it listens", || {
+        running.stderr().contains("listening on").then_some(())
+    });
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
+    let open_files = limits.lines().find(|it| it.starts_with("Max open files"));
+    let numbers: Vec<&str> = open_files.unwrap().split_whitespace().skip(3).collect();
+    assert_eq!(numbers, ["900", "900", "files"]);
+}
+
+/// Half a request keeps a connection open, but not beyond the deadline, and the log tells.
+#[test]
+fn what_is_cut_at_the_end_is_counted_in_the_log() {
+    let platform = Platform::start("healthy");
+    let address = free_address();
+    let settings = [
+        ("WHY403__SERVER__SHUTDOWN_DELAY", "0s"),
+        ("WHY403__SERVER__DRAIN_TIMEOUT", "1s"),
+        ("WHY403__SERVER__HEADER_TIMEOUT", "5m"),
+    ];
+    let running = serve(&platform, address, &settings);
+    let mut halves = crowd(address, 3);
+    for half in &mut halves {
+        half.write_all(b"GET /livez HTTP/1.1\r\nHo").unwrap();
+    }
+    wait_for("they are open", || {
+        (metric(address, "why403_http_connections") >= 3).then_some(())
+    });
+    running.signal("TERM");
+    let finished = running.finish();
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let told = "drain deadline: 3 open connections were cut";
+    assert_eq!(finished.stderr.matches(told).count(), 1, "{finished:#?}");
+    assert_eq!(
+        finished.stderr.matches("were cut").count(),
+        1,
+        "{finished:#?}"
+    );
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn descriptors_that_run_out_all_the_same_are_taken_from_idle_connections() {
@@ -104,11 +153,21 @@ fn descriptors_that_run_out_all_the_same_are_taken_from_idle_connections() {
         .args(["--pid", &pid, &limit])
         .status();
     assert!(limited.unwrap().success());
-    let _silent = crowd(address, 40);
+    let silent = crowd(address, 40);
     for _ in 0..20 {
         assert_eq!(ask(address, "GET /livez", "").status, 200);
     }
     assert!(metric(address, "why403_http_accept_errors_total") >= 30);
+    // Once they are gone there is room again, and nothing fails any more.
+    drop(silent);
+    wait_for("it is asked by nobody else", || {
+        (metric(address, "why403_http_connections") <= 1).then_some(())
+    });
+    let before = metric(address, "why403_http_accept_errors_total");
+    for _ in 0..20 {
+        assert_eq!(ask(address, "GET /livez", "").status, 200);
+    }
+    assert_eq!(metric(address, "why403_http_accept_errors_total"), before);
     let told = running
         .stderr()
         .matches("connections cannot be accepted")

@@ -165,6 +165,11 @@ fn a_closed_log_does_not_end_the_service() {
     wait_until_probed(address, "");
     assert_eq!(ask(address, "GET /livez", "").status, 200);
     assert!(running.is_alive());
+    let metrics = ask(address, "GET /metrics", "").body;
+    let mut lines = metrics.lines();
+    let dropped = lines.find_map(|it| it.strip_prefix("why403_log_lines_dropped_total "));
+    let dropped: u64 = dropped.unwrap().parse().unwrap();
+    assert!(dropped >= 2, "every line is lost: {dropped}");
     running.signal("TERM");
     has_ended_well(running);
 }

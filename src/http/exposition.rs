@@ -54,7 +54,7 @@ impl Latest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::examples::{Stage, passing};
+    use crate::http::examples::{Stage, check, good, passing, snapshot, target};
 
     async fn pass(seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -78,5 +78,22 @@ mod tests {
         // Where making one takes no time, everybody gets one of their own.
         app.metrics.connections().cut();
         assert_ne!(latest.at_most_a_moment_old(&app).await, new);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn twenty_who_ask_at_once_about_ten_thousand_targets_share_one() {
+        let many = (0..10_000).map(|n| target(&format!("t-{n}"), check(Some(good("t")), 1)));
+        let app = Arc::new(Stage::live(snapshot(many.collect())).app);
+        let latest = Arc::new(Latest::default());
+        let mut asking = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let (app, latest) = (Arc::clone(&app), Arc::clone(&latest));
+            asking.spawn(async move { latest.at_most_a_moment_old(&app).await });
+        }
+        let texts = asking.join_all().await;
+        let first = &texts[0];
+        assert!(texts.iter().all(|it| it.as_ptr() == first.as_ptr()));
+        let text = String::from_utf8_lossy(first);
+        assert_eq!(text.matches("\nwhy403_access{").count(), 10_000);
     }
 }

@@ -1,5 +1,6 @@
 //! How much may be asked for: token buckets, as functions of time.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A bucket that fills with time.
@@ -74,6 +75,11 @@ fn number(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
+/// A bucket that several share. Whoever panicked while it held one left it as good as it was.
+pub(super) fn locked(bucket: &Mutex<Bucket>) -> MutexGuard<'_, Bucket> {
+    bucket.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +114,20 @@ mod tests {
         // Five too many, and the one that is asked for.
         assert_eq!(bucket.wait_for_one(now), Err(Duration::from_secs(6)));
         assert_eq!(bucket.wait_for_one(now + Duration::from_secs(6)), Ok(()));
+    }
+
+    #[test]
+    fn a_panic_beside_a_bucket_takes_it_from_nobody() {
+        let shared = std::sync::Arc::new(Mutex::new(Bucket::of_calls()));
+        let now = Duration::from_secs(100);
+        let other = std::sync::Arc::clone(&shared);
+        let ended = std::thread::spawn(move || {
+            let mut bucket = locked(&other);
+            bucket.charge(30, now);
+            panic!("told by a test");
+        });
+        assert!(ended.join().is_err());
+        assert!(shared.is_poisoned());
+        assert!(locked(&shared).wait_for_one(now).is_err(), "it was charged");
     }
 }

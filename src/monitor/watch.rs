@@ -1,13 +1,13 @@
 //! The task of one target: probes on schedule, and at once when asked.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::case::{Case, Latest, Next, Purpose};
-use super::limits::Bucket;
+use super::limits::{Bucket, locked};
 use super::recorder::Roster;
 use super::{Declined, Request};
 use crate::clock::Clock;
@@ -287,10 +287,6 @@ impl Ends {
             Purpose::Regular | Purpose::Verify => false,
         }
     }
-}
-
-fn locked(budget: &Mutex<Bucket>) -> MutexGuard<'_, Bucket> {
-    budget.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The most that somebody wants.

@@ -54,13 +54,13 @@ impl Lines {
     }
 
     fn put(&self, line: Vec<u8>) {
-        match self.queue.try_send(line) {
-            Ok(()) => self.count.taken.fetch_add(1, Ordering::Relaxed),
-            Err(_) => {
-                log_line_dropped();
-                self.count.dropped.fetch_add(1, Ordering::Relaxed)
-            }
+        let counted = if self.queue.try_send(line).is_ok() {
+            &self.count.taken
+        } else {
+            log_line_dropped();
+            &self.count.dropped
         };
+        counted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Waits until everything is written, for a moment at most.

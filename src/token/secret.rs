@@ -36,6 +36,7 @@ impl Secrets {
             seen: secret.value.clone(),
             unreadable: false,
             unstored: false,
+            reading: None,
             writing: None,
         };
         let (what, kind) = match grant {
@@ -103,9 +104,14 @@ struct SecretSource {
     unreadable: bool,
     /// Whether the file lacks the value, because it could not be written; told once, too.
     unstored: bool,
+    /// The read that is under way.
+    reading: Option<JoinHandle<Read>>,
     /// The write that is under way.
     writing: Option<JoinHandle<(SecretString, io::Result<()>)>>,
 }
+
+/// When a file last changed, and what it holds.
+type Read = (Option<Timestamp>, Result<SecretString, SecretFileError>);
 
 impl SecretSource {
     /// Reads the file again; true when somebody else put another secret into it.
@@ -119,14 +125,21 @@ impl SecretSource {
             return false;
         }
         let kind = self.kind;
-        let read =
-            spawn_blocking(move || (secret_file_modified(&path), read_secret_file(&path, kind)));
-        match tokio::time::timeout(FILE_TIMEOUT, read).await {
-            Ok(Ok((modified, Ok(secret)))) => {
+        // A read that hangs, as on a dead disk, keeps a thread until it ends: one is enough.
+        let read = self.reading.get_or_insert_with(|| {
+            spawn_blocking(move || (secret_file_modified(&path), read_secret_file(&path, kind)))
+        });
+        let Ok(ended) = tokio::time::timeout(FILE_TIMEOUT, read).await else {
+            self.keep("cannot be read in time");
+            return false;
+        };
+        self.reading = None;
+        match ended {
+            Ok((modified, Ok(secret))) => {
                 self.modified = modified;
                 self.compare(secret).await
             }
-            Ok(Ok((_, Err(error)))) => {
+            Ok((_, Err(error))) => {
                 self.keep(&error.to_string());
                 // Nobody is at work on a file that is gone.
                 if self.unstored && is_missing(&error) {
@@ -134,8 +147,8 @@ impl SecretSource {
                 }
                 false
             }
-            Ok(Err(_)) | Err(_) => {
-                self.keep("cannot be read in time");
+            Err(_) => {
+                self.keep("cannot be read: the read ended early");
                 false
             }
         }
@@ -244,4 +257,57 @@ impl SecretSource {
 
 fn is_missing(error: &SecretFileError) -> bool {
     matches!(error, SecretFileError::Io(error) if error.kind() == io::ErrorKind::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tokio::runtime;
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// As on a dead disk: no thread is free for the file, and none ends.
+    #[test]
+    fn a_file_that_cannot_be_read_in_time_keeps_the_old_secret_and_one_thread() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        std::fs::write(&path, "the-next-one").unwrap();
+        let old = || SecretString::from("the-old-one");
+        let mut source = SecretSource {
+            credential: Name::new("prod-eu").unwrap(),
+            what: "client secret",
+            kind: SecretKind::Header,
+            value: old(),
+            file: Some(path),
+            modified: None,
+            seen: old(),
+            unreadable: false,
+            unstored: false,
+            reading: None,
+            writing: None,
+        };
+        let mut builder = runtime::Builder::new_current_thread();
+        let builder = builder.enable_all().max_blocking_threads(1);
+        let runtime = builder.start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let (end, hangs) = mpsc::channel::<()>();
+            let disk = spawn_blocking(move || hangs.recv());
+            let mut reads = Vec::new();
+            for _ in 0..3 {
+                let (changed, ()) = tokio::join!(source.reread(), advance(FILE_TIMEOUT));
+                assert!(!changed && source.unreadable);
+                assert_eq!(source.value.expose_secret(), "the-old-one");
+                reads.extend(source.reading.as_ref().map(JoinHandle::id));
+            }
+            reads.dedup();
+            assert_eq!(reads.len(), 1, "it is the same read");
+            end.send(()).unwrap();
+            disk.await.unwrap().unwrap();
+            assert!(source.reread().await);
+            assert!(!source.unreadable);
+            assert_eq!(source.value.expose_secret(), "the-next-one");
+        });
+    }
 }

@@ -90,3 +90,27 @@ impl Resolver {
         self.system.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tokio::runtime;
+    use tokio::task::spawn_blocking;
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_resolved_while_all_threads_for_files_are_busy() {
+        let mut builder = runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().max_blocking_threads(1).build();
+        runtime.unwrap().block_on(async {
+            let (end, hangs) = mpsc::channel::<()>();
+            let disk = spawn_blocking(move || hangs.recv());
+            let found = Resolver::new(false).lookup("localhost".to_owned()).await;
+            assert!(found.unwrap().iter().any(|it| it.ip().is_loopback()));
+            assert!(!disk.is_finished());
+            end.send(()).unwrap();
+        });
+    }
+}

@@ -233,6 +233,28 @@ fn assert_tokens(platform: &Platform) {
     assert_eq!(rejected.count(), 1 + 36 + 7 + 1);
 }
 
+/// As NTP does it, by a second every 2,000: 500 parts per million, the most that Linux slews.
+#[tokio::test(start_paused = true)]
+async fn a_slewed_clock_changes_nothing() {
+    let mut costs = Vec::new();
+    for second in [0, 1, -1] {
+        let platform = Platform::start().await;
+        let service = platform.watched("[probe]\ninterval = \"15m\"\njitter = 0.0\n");
+        let diary = Diary::of(&service);
+        service.first_round().await;
+        while service.elapsed() < hours(72) {
+            pass(seconds(2_000)).await;
+            service.clock.skew_wall(second);
+        }
+        for probe in probes(&platform) {
+            assert_eq!(probe.status, Some(200), "{second}: {probe:?}");
+        }
+        diary.assert_is(&[(Duration::ZERO, Duration::ZERO, Status::Pass, Outcome::Ok)]);
+        costs.push((platform.mints(), platform.probes()));
+    }
+    assert_eq!(costs, [costs[0]; 3]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_day_of_the_shortest_tokens() {
     let platform = Platform::start().await;

@@ -127,6 +127,23 @@ fn the_log_says_when_a_token_is_asked_for_again() {
 }
 
 #[test]
+fn a_failure_that_lasts_is_one_line() {
+    let platform = Platform::start("role-removed");
+    platform.simulator.set_scenario("role-removed").unwrap();
+    let address = free_address();
+    let mut command = serve(&platform, address);
+    command.env("WHY403__PROBE__INTERVAL", "1s");
+    command.env("WHY403__PROBE__TIMEOUT", "900ms");
+    command.env("WHY403__PROBE__CONNECT_TIMEOUT", "900ms");
+    let running = Running::listening(&mut command, address);
+    wait_for("it was probed again and again", || {
+        (platform.simulator.count(Route::Queues) >= 5).then_some(())
+    });
+    let said = running.stderr();
+    assert_eq!(said.matches("missing_permission").count(), 1, "{said}");
+}
+
+#[test]
 fn after_sigterm_it_still_serves_and_a_second_one_ends_it_at_once() {
     let platform = Platform::start("healthy");
     let address = free_address();

@@ -20,7 +20,10 @@ const FAULTS: &[(char, usize)] = &[
 ];
 
 /// What is said where no test shows all of it.
-const REASONS: &[&str] = &["not tested: ", "does not apply: ", "gap: "];
+const REASONS: &[&str] = &[UNTESTED, "does not apply: ", "gap: "];
+
+/// What is not tested; why it is not stands behind a semicolon.
+const UNTESTED: &str = "not tested: ";
 
 /// A line of one of the tables.
 struct Row<'a> {
@@ -102,8 +105,14 @@ fn proof(shown_by: &str) -> Vec<String> {
             }
         }
     }
-    let mut parts = shown_by.split("; ");
-    let is_excused = parts.any(|part| REASONS.iter().any(|reason| part.starts_with(reason)));
+    let parts: Vec<&str> = shown_by.split("; ").collect();
+    let excuses = |part: &&str| REASONS.iter().any(|reason| part.starts_with(reason));
+    let is_excused = parts.iter().any(excuses);
+    let untold = |pair: &[&str]| pair[0].starts_with(UNTESTED) && pair[1].starts_with('`');
+    let last = parts.last().is_some_and(|part| part.starts_with(UNTESTED));
+    if last || parts.windows(2).any(untold) {
+        wrong.push("does not say why that is not tested".to_owned());
+    }
     if shown == 0 && !is_excused {
         wrong.push("names neither a test nor a reason".to_owned());
     }
@@ -163,7 +172,7 @@ fn the_rules_for_faults_can_fail() {
         content,
     };
     assert_eq!(page_rules(&page(rows.clone())), []);
-    let named = format!("`{own}::the_rules_for_faults_can_fail`, `.ci/run`; not tested: z");
+    let named = format!("`{own}::the_rules_for_faults_can_fail`, `.ci/run`; not tested: z; why");
     let named = rows.replacen("gap: y", &named, 1);
     assert_eq!(page_rules(&page(named)), []);
     for (from, to, rule) in [
@@ -183,6 +192,8 @@ fn the_rules_for_faults_can_fail() {
         ("gap: y", "`benches/nothing`", "there is no script"),
         ("gap: y", "", "neither a test nor a reason"),
         ("gap: y", "`/livez` shows it", "neither a test nor a reason"),
+        ("gap: y", "not tested: z", "does not say why"),
+        ("gap: y", "not tested: z; `.ci/run`", "does not say why"),
         ("| x |", "| |", "does not say what happens"),
         ("## A", "## B", "stands in another group"),
     ] {

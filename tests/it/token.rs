@@ -3,6 +3,7 @@
 //! The tests `k1_…` to `k18_…` are named after the bugs that other clients had in this place.
 
 mod attempts;
+mod beside;
 mod grants;
 mod life;
 mod rotation;

@@ -168,6 +168,19 @@ async fn k16_a_wall_clock_that_jumps_ahead_ends_the_token() {
     assert_eq!(tries, []);
 }
 
+/// Nobody waits for the task to wake up: whoever needs a token wakes it.
+#[tokio::test(start_paused = true)]
+async fn k16_whoever_needs_a_token_after_a_jump_gets_one_at_once() {
+    let platform = Platform::start().await;
+    let mint = minted(&platform).await;
+    pass(MINUTE).await;
+    mint.clock.skew_wall(25 * 3_600);
+    let token = mint.tokens.token().await.unwrap();
+    assert_eq!((token.facts.generation, mint.elapsed()), (2, MINUTE));
+    assert_eq!(mint.tokens.token().await.unwrap().facts.generation, 2);
+    assert_eq!(platform.mints(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn k16_a_wall_clock_set_back_does_not_prolong_a_token() {
     let platform = Platform::start().await;

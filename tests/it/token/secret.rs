@@ -141,3 +141,26 @@ async fn the_age_of_a_secret_is_shown_and_that_of_one_in_a_variable_is_not() {
     pass(seconds(30)).await;
     assert_eq!(age("file").await, Some(1_700_086_400.0));
 }
+
+/// A token made elsewhere cannot be renewed, but whoever makes it may have put another there.
+#[tokio::test(start_paused = true)]
+async fn a_given_token_that_is_rejected_is_looked_for_in_its_file() {
+    let platform = Platform::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("token");
+    write_secret(&path, "the-first");
+    let mint = Mint::start(&platform.config(&format!(
+        "[[targets]]\nname = \"default\"\ngrant = \"access_token\"\naccess_token_file = \"{}\"",
+        path.display()
+    )));
+    assert_eq!(mint.tokens.token().await.unwrap().facts.generation, 1);
+    let kept = mint.tokens.replace(1).await;
+    assert!(matches!(kept, Err(NotRenewed::Given)), "{kept:?}");
+    write_secret(&path, "the-next");
+    assert_eq!(generation(mint.tokens.replace(1).await), 2);
+    assert_eq!(mint.elapsed(), seconds(0));
+    write_secret(&path, "the-last");
+    pass(seconds(31)).await;
+    assert_eq!(mint.usable(), Some(3), "noticed without being asked for");
+    assert_eq!(platform.mints(), 0);
+}

@@ -72,6 +72,28 @@ async fn k18_a_rotated_secret_of_a_mounted_volume_is_used_at_once() {
     assert_eq!(mint.usable(), Some(2));
 }
 
+/// A slip of the hand while the token is good costs nothing until the token ends.
+#[tokio::test(start_paused = true)]
+async fn k18_a_wrong_secret_leaves_the_token_that_works_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let (platform, path, mut mint) = with_secret_file(directory.path()).await;
+    assert_eq!(mint.tried().await.result, Ok(()));
+    write_secret(&path, "mistyped");
+    assert_eq!(mint.tried().await.result, Err(Outcome::ClientRejected));
+    let tries = mint.tries_for(Duration::from_hours(1)).await;
+    assert!((11..=60).contains(&tries.len()), "slowly: {}", tries.len());
+    let rejected = |it: &Tried| it.result == Err(Outcome::ClientRejected);
+    assert!(tries.iter().all(rejected), "{tries:?}");
+    assert_eq!(mint.usable(), Some(1));
+    write_secret(&path, DEMO_CLIENT_SECRET);
+    let mended = mint.elapsed();
+    let renewed = mint.tried().await;
+    assert_eq!(renewed.result, Ok(()));
+    assert!(renewed.began.checked_sub(mended).unwrap() <= seconds(30));
+    assert_eq!(mint.usable(), Some(2));
+    assert_eq!(platform.probes(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn k18_a_rotated_secret_ends_the_pause_after_a_refusal() {
     let directory = tempfile::tempdir().unwrap();

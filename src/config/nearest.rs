@@ -6,7 +6,7 @@ pub(super) fn nearest<'a>(
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     const LONGEST: usize = 64;
-    if word.is_empty() || word.len() > LONGEST {
+    if word.len() > LONGEST {
         return None;
     }
     let most = (word.chars().count() / 3).max(1);
@@ -25,14 +25,14 @@ fn distance(from: &str, to: &str) -> usize {
     for (done, wanted) in from.chars().enumerate() {
         let mut diagonal = done;
         let mut left = done + 1;
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
         for (cell, known) in row.iter_mut().skip(1).zip(&to) {
             let kept = diagonal + usize::from(wanted != *known);
             diagonal = *cell;
             left = kept.min(diagonal + 1).min(left + 1);
             *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = done + 1;
         }
     }
     row.last().copied().unwrap_or_default()
@@ -64,6 +64,13 @@ mod tests {
         assert_eq!(nearest("timout", names), Some("timeout"));
         assert_eq!(nearest("colour", names), None);
         assert_eq!(nearest("", names), None);
-        assert_eq!(nearest(&"x".repeat(65), names), None);
+    }
+
+    #[test]
+    fn no_name_is_suggested_for_a_word_that_is_too_long() {
+        let (longest, too_long) = ("x".repeat(64), "x".repeat(65));
+        let names = [longest.as_str()];
+        assert_eq!(nearest(&longest, names), Some(longest.as_str()));
+        assert_eq!(nearest(&too_long, names), None);
     }
 }

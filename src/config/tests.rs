@@ -4,6 +4,7 @@ mod access;
 mod variable;
 mod document;
 mod inbound;
+mod kinds;
 mod secrets;
 mod users;
 mod values;

@@ -236,7 +236,8 @@ fn proxy(text: &str) -> Result<(), Complaint> {
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
             Err(Complaint::new("is no http or https proxy", FIX))
         }
-        Ok(url) if url.has_host() && url.port() != Some(0) => Ok(()),
+        // A URL of these schemes always has a host.
+        Ok(url) if url.port() != Some(0) => Ok(()),
         _ => Err(Complaint::new("is no URL of a proxy", FIX)),
     }
 }

@@ -5,6 +5,7 @@ use super::*;
 const WHOLE: &str = "write a whole number from 1 to 100";
 const FRACTION: &str = "write a number from 0 to 0.2";
 const NAMES: &str = "write a list of names like [\"Home\", \"Sales\"]";
+const PROXY: &str = "write \"env\", \"none\", or a URL like \"http://proxy.example:3128\"";
 
 /// The only problem of a file that sets one key.
 fn problem(key: &str, value: &str) -> String {
@@ -213,6 +214,27 @@ fn an_address_to_listen_on_is_an_ip_address_and_a_port() {
                  address and a port, like \"127.0.0.1:8403\" or \"[::]:8403\""
             )
         );
+    }
+}
+
+#[test]
+fn a_proxy_is_a_url_with_a_host_and_a_port() {
+    for (text, what) in [
+        ("http://p.example:0", "is no URL of a proxy"),
+        ("https://p.example:0", "is no URL of a proxy"),
+        ("http://", "is no URL of a proxy"),
+        ("http://:3128", "is no URL of a proxy"),
+        ("p.example", "is no URL of a proxy"),
+        ("p.example:3128", "is no http or https proxy"),
+    ] {
+        assert_eq!(
+            problem("network.proxy", &format!("{text:?}")),
+            format!("why403.toml:1: network.proxy: {what}; {PROXY}")
+        );
+    }
+    for text in ["http://p.example", "https://p.example:3128"] {
+        let config = taken("network.proxy", &format!("{text:?}"));
+        assert_eq!(config.network.proxy.unwrap().to_string(), text);
     }
 }
 

@@ -381,17 +381,24 @@ fn operation(text: &str) -> Result<&'static Operation, Complaint> {
         .filter(|known| known.can_be_probed())
         .map(Operation::label)
         .collect();
-    let what = match Operation::find(text) {
+    let choose = || format!("choose from \"{}\"", labels.join("\", \""));
+    let (what, fix) = match Operation::find(text) {
         Some(known) if known.can_be_probed() => return Ok(known),
-        Some(_) => "cannot be probed: it changes something, or needs an id",
-        None => "is no operation that why403 knows",
-    };
-    let fix = match nearest(text.trim(), labels.iter().map(String::as_str)) {
-        _ if Operation::find(&format!("GET {text}")).is_some() => {
-            format!("write the method first: \"GET {}\"", text.trim())
+        // It was not mistyped, so that a guess at what was meant would mislead.
+        Some(_) => (
+            "cannot be probed: it changes something, or needs an id or a query",
+            choose(),
+        ),
+        None => {
+            let bare = Operation::find(&format!("GET {text}"));
+            let near = nearest(text.trim(), labels.iter().map(String::as_str));
+            let fix = match (bare.filter(|known| known.can_be_probed()), near) {
+                (Some(known), _) => format!("write the method first: \"{}\"", known.label()),
+                (None, Some(near)) => format!("did you mean \"{near}\"?"),
+                (None, None) => choose(),
+            };
+            ("is no operation that why403 knows", fix)
         }
-        Some(near) => format!("did you mean \"{near}\"?"),
-        None => format!("choose from \"{}\"", labels.join("\", \"")),
     };
     Err(Complaint::new(format!("{} {what}", quoted(text)), fix))
 }

@@ -258,3 +258,41 @@ fn a_variable_that_cannot_exist_is_told_without_its_name() {
             .config();
     }
 }
+
+#[test]
+fn an_operation_that_cannot_be_probed_is_told_with_those_that_can() {
+    let key = "genesys.operations";
+    let choices = "choose from \"GET /api/v2/routing/queues\", \
+        \"GET /api/v2/routing/queues/divisionviews\", \
+        \"GET /api/v2/routing/queues/divisionviews/all\", \"GET /api/v2/routing/queues/me\", \
+        \"GET /api/v2/tokens/me\", \"GET /api/v2/authorization/subjects/me\", \
+        \"GET /api/v2/authorization/permissions\", \"GET /api/v2/authorization/products\", \
+        \"GET /api/v2/organizations/me\"";
+    for text in [
+        "POST /api/v2/routing/queues",
+        "GET /api/v2/routing/queues/{queueId}",
+        "GET /api/v2/authorization/divisionspermitted/paged/me",
+    ] {
+        assert_eq!(
+            problem(key, &format!("[{text:?}]")),
+            format!(
+                "why403.toml:1: {key}: {text:?} cannot be probed: it changes something, or needs \
+                 an id or a query; {choices}"
+            )
+        );
+    }
+    for text in ["/api/v2/routing/queues/{queueId}", "GET /api/v2/users"] {
+        assert_eq!(
+            problem(key, &format!("[{text:?}]")),
+            format!("why403.toml:1: {key}: {text:?} is no operation that why403 knows; {choices}")
+        );
+    }
+    for known in crate::target::OPERATIONS
+        .iter()
+        .filter(|it| it.can_be_probed())
+    {
+        let label = known.label();
+        let config = taken(key, &format!("[{label:?}]"));
+        assert_eq!(config.targets[0].operations, [known]);
+    }
+}

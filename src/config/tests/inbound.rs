@@ -1,5 +1,6 @@
 //! The addresses of the HTTP server, and its certificate.
 
+use jiff::{SignedDuration, Timestamp};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -102,6 +103,22 @@ fn each_bad_file_is_one_problem_that_says_what_to_do() {
 }
 
 #[test]
+fn a_file_may_be_large_but_not_endless() {
+    const MEBIBYTE: usize = 1024 * 1024;
+    let (certificate, key) = pair(2099);
+    let filled = |bytes: usize| {
+        let padding = "\n".repeat(bytes - certificate.len());
+        format!("{certificate}{padding}")
+    };
+    case(TLS, &filled(MEBIBYTE), &key).config();
+    assert_eq!(
+        case(TLS, &filled(MEBIBYTE + 1), &key).problem(),
+        "why403.toml:2: server.tls_cert_file: \"cert.pem\" is larger than 1 MiB; give a PEM file \
+         with the server's own certificate first, then those that lead to its authority"
+    );
+}
+
+#[test]
 fn a_bad_authority_of_clients_is_told() {
     let (certificate, key) = pair(2099);
     let toml = format!("{TLS}{WITH_CA}");
@@ -141,7 +158,7 @@ fn an_expired_certificate_is_a_warning() {
 
 #[test]
 fn the_end_of_a_certificate_is_read_in_either_form() {
-    for year in [2020, 2049, 2050, 2099] {
+    for year in [1950, 1999, 2020, 2049, 2050, 2099] {
         let (certificate, _) = pair(year);
         let der = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
         let end = not_after(&der).unwrap().to_string();
@@ -154,6 +171,48 @@ fn the_end_of_a_certificate_is_read_in_either_form() {
             let _end = not_after(&other);
         }
     }
+}
+
+/// RFC 5280 counts the last second in.
+#[test]
+fn a_certificate_has_expired_after_its_end_alone() {
+    let (certificate, key) = pair(2099);
+    let case = case(TLS, &certificate, &key);
+    let identity = Identity::read(&case.config().server.tls.unwrap()).unwrap();
+    let end: Timestamp = "2099-12-31T00:00:00Z".parse().unwrap();
+    let second = SignedDuration::from_secs(1);
+    assert_eq!(identity.expired(end - second), None);
+    assert_eq!(identity.expired(end), None);
+    assert_eq!(identity.expired(end + second), Some(end));
+}
+
+/// A value of DER that is less than 256 bytes long.
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(content.len()).unwrap();
+    let head: &[u8] = if length < 0x80 {
+        &[tag, length]
+    } else {
+        &[tag, 0x81, length]
+    };
+    [head, content].concat()
+}
+
+/// BER knows a length that is told by the end; DER does not.
+#[test]
+fn a_certificate_without_a_length_has_no_end() {
+    const SEQUENCE: u8 = 0x30;
+    let time = der(0x17, b"491231235959Z");
+    let fields = [
+        der(0x02, &[1]),
+        der(SEQUENCE, &[]),
+        der(SEQUENCE, &[0; 87]),
+        der(SEQUENCE, &[&time[..], &time].concat()),
+    ];
+    let content = der(SEQUENCE, &fields.concat());
+    assert_eq!(content.len(), 0x80);
+    let end = not_after(&der(SEQUENCE, &content)).unwrap();
+    assert_eq!(end.to_string(), "2049-12-31T23:59:59Z");
+    assert_eq!(not_after(&[&[SEQUENCE, 0x80], &content[..]].concat()), None);
 }
 
 #[cfg(unix)]

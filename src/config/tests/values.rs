@@ -377,6 +377,25 @@ fn certificate_files_are_looked_at() {
     assert_eq!(system.config().network.tls_roots, TlsRoots::System);
 }
 
+/// Otherwise the configuration would be read again and again, or never.
+#[test]
+fn certificate_files_are_followed_by_what_is_in_them() {
+    let first = "-----BEGIN CERTIFICATE-----\n";
+    let case = Case::file("[network]\ntls_roots = \"ca.pem\"\n").also("ca.pem", first);
+    let roots = case.config().network.tls_roots;
+    assert!(roots.digest().is_some());
+    assert_eq!(read_roots(&roots), roots.digest());
+    case.write("ca.pem", "-----BEGIN CERTIFICATE-----\nother\n");
+    let renewed = read_roots(&roots);
+    assert!(renewed.is_some() && renewed != roots.digest());
+    assert_eq!(renewed, case.config().network.tls_roots.digest());
+    std::fs::remove_file(case.path().join("ca.pem")).unwrap();
+    assert_eq!(read_roots(&roots), None);
+    for roots in [TlsRoots::Bundled, TlsRoots::System] {
+        assert_eq!((read_roots(&roots), roots.digest()), (None, None));
+    }
+}
+
 #[test]
 fn the_state_directory_is_found_from_the_file_and_need_not_exist() {
     let case = Case::file("[server]\nstate_dir = \"state\"\n");

@@ -227,6 +227,21 @@ fn flags_win_and_may_not_be_secrets() {
 }
 
 #[test]
+fn debug_of_the_sources_shows_names_alone() {
+    let sources = Sources {
+        file: Some("/why403.toml".into()),
+        environment: Environment::from_pairs([("A_SECRET", "CANARY")]),
+        overrides: vec![("probe.fall".into(), "CANARY".into())],
+        profile: Some("prod".into()),
+    };
+    assert_eq!(
+        format!("{sources:?}"),
+        "Sources { file: Some(\"/why403.toml\"), environment: Environment {\"A_SECRET\"}, \
+         overrides: [\"probe.fall\"], profile: Some(\"prod\") }"
+    );
+}
+
+#[test]
 fn what_no_target_uses_is_reported() {
     let file = "[[targets]]\nname = \"a\"\nregion = \"eu-central-1\"\n";
     let environment = || {

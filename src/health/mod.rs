@@ -153,7 +153,7 @@ pub fn stale_after(interval: Duration, timeout: Duration) -> Duration {
 pub struct Health {
     settled: Option<Level>,
     streak: Streak,
-    /// Whether a good verdict saw a failure that was not made good by enough successes yet.
+    /// Whether the last failure met a good verdict and left it standing.
     shaken: bool,
     throttled: bool,
     /// Whether access works and is about to end.
@@ -229,7 +229,7 @@ impl Health {
             streak,
             shaken: match streak {
                 Streak::Transient(_) => settled == Some(Level::Pass),
-                Streak::Good(good) => self.shaken && good < thresholds.rise,
+                Streak::Good(_) => self.shaken,
                 Streak::None | Streak::Definitive => false,
             },
             throttled: false,

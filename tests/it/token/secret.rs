@@ -72,6 +72,21 @@ async fn k18_a_rotated_secret_of_a_mounted_volume_is_used_at_once() {
     assert_eq!(mint.usable(), Some(2));
 }
 
+/// Who takes a secret away means it: it is used for as long as the process lives, but not put back.
+#[tokio::test(start_paused = true)]
+async fn a_secret_whose_file_is_gone_is_kept_and_not_put_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let (platform, path, mut mint) = with_secret_file(directory.path()).await;
+    platform.simulator.with(|org| org.set_expires_in(600));
+    assert_eq!(mint.tried().await.result, Ok(()));
+    std::fs::remove_file(&path).unwrap();
+    for try_ in mint.tries_for(Duration::from_hours(1)).await {
+        assert_eq!(try_.result, Ok(()), "{try_:?}");
+    }
+    assert!(platform.mints() >= 10);
+    assert!(!path.exists());
+}
+
 /// A slip of the hand while the token is good costs nothing until the token ends.
 #[tokio::test(start_paused = true)]
 async fn k18_a_wrong_secret_leaves_the_token_that_works_in_use() {

@@ -37,6 +37,7 @@ impl Secrets {
             unreadable: false,
             unstored: false,
             reading: None,
+            outdated: false,
             writing: None,
         };
         let (what, kind) = match grant {
@@ -106,6 +107,8 @@ struct SecretSource {
     unstored: bool,
     /// The read that is under way.
     reading: Option<JoinHandle<Read>>,
+    /// Whether the file was written since that read began, which may tell what was there before.
+    outdated: bool,
     /// The write that is under way.
     writing: Option<JoinHandle<(SecretString, io::Result<()>)>>,
 }
@@ -134,6 +137,9 @@ impl SecretSource {
             return false;
         };
         self.reading = None;
+        if std::mem::take(&mut self.outdated) {
+            return false;
+        }
         match ended {
             Ok((modified, Ok(secret))) => {
                 self.modified = modified;
@@ -199,6 +205,7 @@ impl SecretSource {
         let Some(path) = self.file.clone() else {
             return;
         };
+        self.outdated = self.reading.is_some();
         // Two writes at a time could end in the wrong order.
         if self.has_written().await {
             let secret = self.value.clone();
@@ -261,6 +268,7 @@ fn is_missing(error: &SecretFileError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::mpsc;
 
     use tokio::runtime;
@@ -274,20 +282,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("secret");
         std::fs::write(&path, "the-next-one").unwrap();
-        let old = || SecretString::from("the-old-one");
-        let mut source = SecretSource {
-            credential: Name::new("prod-eu").unwrap(),
-            what: "client secret",
-            kind: SecretKind::Header,
-            value: old(),
-            file: Some(path),
-            modified: None,
-            seen: old(),
-            unreadable: false,
-            unstored: false,
-            reading: None,
-            writing: None,
-        };
+        let mut source = source(&path);
         let mut builder = runtime::Builder::new_current_thread();
         let builder = builder.enable_all().max_blocking_threads(1);
         let runtime = builder.start_paused(true).build().unwrap();
@@ -309,5 +304,43 @@ mod tests {
             assert!(!source.unreadable);
             assert_eq!(source.value.expose_secret(), "the-next-one");
         });
+    }
+
+    /// What a read that hung brings is from before the write, whenever it ends.
+    #[tokio::test]
+    async fn a_read_that_began_before_a_write_says_nothing_about_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        std::fs::write(&path, "the-old-one").unwrap();
+        let mut source = source(&path);
+        let old = SecretString::from("the-old-one");
+        source.reading = Some(spawn_blocking(move || (None, Ok(old))));
+        source.rotate(SecretString::from("the-new-one")).await;
+        for _ in 0..2 {
+            assert!(!source.reread().await, "nobody else replaced it");
+            assert_eq!(source.value.expose_secret(), "the-new-one");
+        }
+        std::fs::write(&path, "another-one").unwrap();
+        assert!(source.reread().await);
+        assert_eq!(source.value.expose_secret(), "another-one");
+    }
+
+    /// A secret that was `the-old-one` when its file was read.
+    fn source(path: &Path) -> SecretSource {
+        let old = || SecretString::from("the-old-one");
+        SecretSource {
+            credential: Name::new("prod-eu").unwrap(),
+            what: "refresh token",
+            kind: SecretKind::Field,
+            value: old(),
+            file: Some(path.to_owned()),
+            modified: None,
+            seen: old(),
+            unreadable: false,
+            unstored: false,
+            reading: None,
+            outdated: false,
+            writing: None,
+        }
     }
 }

@@ -145,7 +145,7 @@ pub(super) const EXPERIMENT_RESULTS: [&str; 2] = ["determined", "undetermined"];
 pub(super) const WRITE_RESULTS: [&str; 2] = ["ok", "failed"];
 
 /// The outcomes that an attempt to mint a token can have, besides success.
-pub(super) const MINT_FAILURES: &[Outcome] = &[
+pub const MINT_FAILURES: &[Outcome] = &[
     Outcome::ClientRejected,
     Outcome::GrantRejected,
     Outcome::AuthRateLimited,

@@ -26,8 +26,8 @@ use crate::snapshot::Snapshot;
 use crate::target::Name;
 
 pub use connections::{Connections, OpenConnection};
-pub use labels::Route;
-pub use process::log_line_dropped;
+pub use labels::{MINT_FAILURES, Route};
+pub use process::{log_line_dropped, log_lines_dropped};
 pub use scrape::render as render_scrape;
 
 /// The prefix of all our metrics.

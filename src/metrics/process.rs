@@ -19,6 +19,12 @@ pub fn log_line_dropped() {
     LOG_LINES_DROPPED.fetch_add(1, Ordering::Relaxed);
 }
 
+/// How many these were so far.
+#[must_use]
+pub fn log_lines_dropped() -> u64 {
+    LOG_LINES_DROPPED.load(Ordering::Relaxed)
+}
+
 /// The metric of these lines.
 pub(super) fn log_lines() -> Vec<MetricFamily> {
     let help =
@@ -26,7 +32,7 @@ pub(super) fn log_lines() -> Vec<MetricFamily> {
     let Ok(counter) = IntCounter::with_opts(opts("log_lines_dropped_total", help)) else {
         return Vec::new();
     };
-    counter.inc_by(LOG_LINES_DROPPED.load(Ordering::Relaxed));
+    counter.inc_by(log_lines_dropped());
     counter.collect()
 }
 

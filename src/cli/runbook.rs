@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::diagnosis::{Cause, Class, Explanation, Finding, Outcome};
+use crate::metrics::MINT_FAILURES;
 
 /// The pages of whatever a word is, one after the other.
 pub(super) fn pages(found: &[Explanation]) -> String {
@@ -24,6 +25,12 @@ fn page(it: &Explanation) -> String {
         let line = format!("Counted in `{metric}`; `GET /diagnose` says what it rests on:");
         section(&mut page, "Where it shows", &line);
         page.push_str("\n```console\n$ curl 'http://127.0.0.1:8403/diagnose?format=text'\n```\n");
+        if Outcome::find(&it.word).is_some_and(|it| MINT_FAILURES.contains(&it)) {
+            let line = "Where it is a token that cannot be renewed, `why403_token_refreshes_total` \
+                        counts while the former one lasts, and both `/health` and `/diagnose` say \
+                        `token_refresh_failing`.";
+            paragraphed(&mut page, line);
+        }
     }
     if !it.steps.is_empty() {
         page.push_str("\n## What to do\n\n");

@@ -3,8 +3,8 @@
 //! Pure: results and times come in, a verdict comes out. Definitive findings (a refusal, a
 //! rejected credential, a wrong call) count at once; transient ones need `fall` in a row, and one
 //! is enough to warn; recovery, from a warning, too, needs `rise` in a row, and the first success
-//! ever counts at once. A rate limit says nothing
-//! about access and keeps the last verdict. A result that is too old is neither green nor red.
+//! ever counts at once. A rate limit says nothing about access and keeps the last verdict, but
+//! warns as long. A result that is too old is neither green nor red.
 
 mod suspicion;
 
@@ -100,11 +100,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The same while the token that works cannot be renewed, because of `outcome`: a warning at
-    /// least, unless there is more to say.
+    /// The same while the token cannot be renewed, because of `outcome`: a warning at least, unless
+    /// nothing is known, or nothing any more. The state says so where it has nothing worse to say.
     #[must_use]
     pub fn expiring(self, outcome: Outcome, thresholds: &Thresholds) -> Self {
-        if self.state != State::Healthy {
+        if matches!(self.state, State::Starting | State::Stale | State::Doubted) {
             return self;
         }
         let level = match weigh(Finding::Other(outcome), thresholds.policy) {
@@ -114,7 +114,9 @@ impl Verdict {
         };
         // It still works: no more than a warning.
         let doubt = Status::Warn.min(level.into());
-        verdict(self.status.max(doubt), State::Expiring)
+        let is_news = self.state == State::Healthy || self.status == Status::Pass;
+        let state = if is_news { State::Expiring } else { self.state };
+        verdict(self.status.max(doubt), state)
     }
 
     /// The same while a fault here is suspected: a warning at least, unless nothing is known, or
@@ -153,9 +155,11 @@ pub fn stale_after(interval: Duration, timeout: Duration) -> Duration {
 pub struct Health {
     settled: Option<Level>,
     streak: Streak,
-    /// Whether the last failure met a good verdict and left it standing.
+    /// Whether the last failure met a good verdict and left it standing, and was not made good by
+    /// enough successes since.
     shaken: bool,
-    throttled: bool,
+    /// Successes that are still needed to forget a rate limit.
+    throttled: u32,
     /// Whether access works and is about to end.
     ending: bool,
     informed_at: Option<Moment>,
@@ -218,7 +222,7 @@ impl Health {
     fn weighed(self, weight: Weight, at: Moment, thresholds: &Thresholds) -> Self {
         if matches!(weight, Weight::Throttled) {
             return Self {
-                throttled: true,
+                throttled: thresholds.rise,
                 ..self
             };
         }
@@ -229,10 +233,14 @@ impl Health {
             streak,
             shaken: match streak {
                 Streak::Transient(_) => settled == Some(Level::Pass),
-                Streak::Good(_) => self.shaken,
+                Streak::Good(good) => self.shaken && good < thresholds.rise,
                 Streak::None | Streak::Definitive => false,
             },
-            throttled: false,
+            throttled: match streak {
+                Streak::Good(_) => self.throttled.saturating_sub(1),
+                Streak::Transient(_) => self.throttled,
+                Streak::None | Streak::Definitive => 0,
+            },
             informed_at: Some(at),
             ..self
         }
@@ -266,7 +274,7 @@ impl Health {
                 matches!(state, State::Degrading | State::Recovering),
                 Status::Warn.min(policy.outage.into()),
             ),
-            (self.throttled, policy.throttled.into()),
+            (self.throttled > 0, policy.throttled.into()),
             (self.ending, Status::Warn.min(policy.forbidden.into())),
         ];
         let doubt = doubts.into_iter().filter(|(holds, _)| *holds);
@@ -280,7 +288,7 @@ impl Health {
     /// Whether any result, even an uninformative one, has been seen.
     #[must_use]
     pub fn has_result(&self) -> bool {
-        self.informed_at.is_some() || self.throttled
+        self.informed_at.is_some() || self.throttled > 0
     }
 }
 
@@ -328,6 +336,8 @@ fn weigh(finding: Finding, policy: HealthPolicy) -> Weight {
         None => Weight::Good,
         Some(Class::Unauthorized | Class::Credentials) => Weight::Definitive(policy.unauthorized),
         Some(Class::Misconfigured) => Weight::Definitive(policy.misconfigured),
+        // Access works, and what is visible is nobody's concern.
+        Some(Class::Visibility) if policy.visibility == Level::Pass => Weight::Good,
         Some(Class::Visibility) => Weight::Definitive(policy.visibility),
         Some(Class::Network | Class::Upstream | Class::Unreadable) => {
             Weight::Transient(policy.outage)

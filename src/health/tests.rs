@@ -7,6 +7,7 @@ use crate::diagnosis::{Cause, Outcome};
 const OK: Finding = Finding::Other(Outcome::Ok);
 const OUTAGE: Finding = Finding::Other(Outcome::UpstreamError);
 const FORBIDDEN: Finding = Finding::Forbidden(Cause::MissingPermission);
+const MISSING: Finding = Finding::Other(Outcome::QueuesMissing);
 const LIMITED: Finding = Finding::Other(Outcome::RateLimited);
 
 fn thresholds() -> Thresholds {
@@ -178,13 +179,24 @@ fn a_token_that_cannot_be_renewed_is_a_warning_at_most_and_hides_nothing() {
         expiring(healthy, Outcome::AuthRateLimited, &thresholds),
         silent
     );
+    let thresholds = self::thresholds();
     for more in [
         verdict(Status::Fail, State::Unhealthy),
+        verdict(Status::Warn, State::Recovering),
         verdict(Status::Warn, State::Stale),
         verdict(Status::Warn, State::Doubted),
         verdict(Status::Unknown, State::Starting),
     ] {
         assert_eq!(expiring(more, Outcome::ClientRejected, &thresholds), more);
+    }
+    // What nobody else is to hear of hides nothing.
+    for state in [State::Degrading, State::Recovering, State::Unhealthy] {
+        let quiet = verdict(Status::Pass, state);
+        let warned = verdict(Status::Warn, State::Expiring);
+        assert_eq!(
+            expiring(quiet, Outcome::ClientRejected, &thresholds),
+            warned
+        );
     }
 }
 
@@ -208,6 +220,29 @@ fn alternating_results_do_not_flap() {
     assert_eq!(in_turns(&[FORBIDDEN], [OK, FORBIDDEN]), (0, Status::Fail));
     assert_eq!(in_turns(&[OUTAGE; 3], [OK, OUTAGE]), (0, Status::Fail));
     assert_eq!(in_turns(&[], [OUTAGE, OK]), (2, Status::Warn));
+    assert_eq!(in_turns(&[OK], [LIMITED, OK]), (1, Status::Warn));
+    let mut unconcerned = thresholds();
+    unconcerned.policy.visibility = Level::Pass;
+    let turns: Vec<_> = [OK, OUTAGE, MISSING, OUTAGE, MISSING, MISSING].into();
+    let seen = verdicts(&turns, &unconcerned);
+    let statuses: Vec<_> = seen.into_iter().map(|(status, _)| status).collect();
+    assert_eq!(statuses[1..5], [Status::Warn; 4]);
+    assert_eq!(statuses[5], Status::Pass);
+}
+
+#[test]
+fn more_successes_that_are_asked_for_count_from_the_next_failure() {
+    let mut thresholds = thresholds();
+    let mut health = Health::default();
+    for (seconds, finding) in [(0, OK), (30, OUTAGE), (60, OK), (90, OK)] {
+        health = health.observe(seen(finding), at(seconds), &thresholds);
+    }
+    thresholds.rise = 5;
+    let verdict = health.verdict(at(90), &thresholds);
+    assert_eq!(
+        (verdict.status, verdict.state),
+        (Status::Pass, State::Healthy)
+    );
 }
 
 #[test]
@@ -234,9 +269,10 @@ fn a_warning_ends_like_a_failure_after_enough_successes() {
 #[test]
 fn a_rate_limit_keeps_the_verdict_and_says_so() {
     assert_eq!(
-        verdicts(&[OK, LIMITED, OK], &thresholds()),
+        verdicts(&[OK, LIMITED, OK, OK], &thresholds()),
         [
             (Status::Pass, State::Healthy),
+            (Status::Warn, State::Healthy),
             (Status::Warn, State::Healthy),
             (Status::Pass, State::Healthy),
         ]

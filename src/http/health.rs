@@ -220,7 +220,9 @@ fn note(verdict: Verdict) -> Option<&'static str> {
         (_, Status::Unknown) => Some("starting: no result has settled the verdict yet"),
         (Reason::Doubted, _) => Some(DOUBTED),
         (Reason::Degrading, _) => Some("degrading: the latest probes failed"),
-        (Reason::Expiring, _) => Some("token_refresh_failing: access ends with the present token"),
+        (Reason::Expiring, _) => Some(
+            "token_refresh_failing: unless a new token can be minted, access ends with the present one",
+        ),
         (Reason::Recovering, _) => Some("recovering: the latest probes succeeded"),
         _ => None,
     }

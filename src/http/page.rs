@@ -289,14 +289,15 @@ fn slug(entry: &Entry<'_>) -> &'static str {
 
 fn note(entry: &Entry<'_>) -> Option<Cow<'static, str>> {
     let words = match entry.verdict.state {
-        Reason::Expiring => return entry.expiring().map(Cow::from),
         Reason::Stale => Some("Stale: no result for too long; access may have changed since."),
         Reason::Degrading => Some("The latest probes failed; not yet often enough to count."),
         Reason::Recovering => Some("The latest probes succeeded; not yet often enough to count."),
         Reason::Doubted => Some("A fault here is suspected; the latest results do not count."),
-        Reason::Starting | Reason::Healthy | Reason::Unhealthy => None,
+        Reason::Starting | Reason::Healthy | Reason::Expiring | Reason::Unhealthy => None,
     };
-    words.map(Cow::from)
+    words
+        .map(Cow::from)
+        .or_else(|| entry.expiring().map(Cow::from))
 }
 
 fn missing(entry: &Entry<'_>) -> Vec<(String, Vec<String>)> {

@@ -198,6 +198,9 @@ fn mark(status: Status) -> (&'static str, Ink) {
 /// What the verdict has besides the finding: age, or results not yet confirmed.
 fn doubts(sheet: &mut Sheet, entry: &Entry<'_>, Time(now): Time) {
     use crate::health::State;
+    if let Some(words) = entry.expiring() {
+        sheet.paragraph(2, &words);
+    }
     let words = match entry.verdict.state {
         State::Stale => {
             let last = entry.last_probe.map(|at| relative(at, now));
@@ -209,8 +212,7 @@ fn doubts(sheet: &mut Sheet, entry: &Entry<'_>, Time(now): Time) {
             "The latest probes succeeded; not yet often enough to count.".to_owned()
         }
         State::Doubted => "A fault here is suspected; the latest results do not count.".to_owned(),
-        State::Expiring => entry.expiring().unwrap_or_default(),
-        State::Starting | State::Healthy | State::Unhealthy => return,
+        State::Starting | State::Healthy | State::Expiring | State::Unhealthy => return,
     };
     sheet.paragraph(2, &words);
 }

@@ -284,10 +284,15 @@ impl Recorder {
 
     /// Shows at its targets what keeps a token from being renewed, if that has changed for any.
     fn show_refreshing(&mut self, before: &[Arc<CredentialView>]) {
-        let failing = failing(&self.snapshot.credentials);
-        if failing == self::failing(before) {
+        let now = &self.snapshot.credentials;
+        let shown = |it: &Arc<CredentialView>| it.refresh_failing;
+        // After a change of what is watched nothing was shown before.
+        if now.len() == before.len() && now.iter().map(shown).eq(before.iter().map(shown)) {
             return;
         }
+        let failing = now.iter();
+        let failing = failing.filter_map(|it| Some((&it.name, it.refresh_failing?)));
+        let failing: HashMap<&Name, Outcome> = failing.collect();
         for target in &mut self.snapshot.targets {
             let now = failing.get(&target.credential).copied();
             if target.refresh_failing != now {
@@ -295,14 +300,6 @@ impl Recorder {
             }
         }
     }
-}
-
-/// What keeps the tokens of which credentials from being renewed.
-fn failing(credentials: &[Arc<CredentialView>]) -> HashMap<&Name, Outcome> {
-    let failing = credentials.iter();
-    failing
-        .filter_map(|it| Some((&it.name, it.refresh_failing?)))
-        .collect()
 }
 
 /// Keeps what is new beyond the end of the process.

@@ -15,7 +15,9 @@ use super::policy::{
 };
 use super::request::request;
 use super::secret::Secrets;
-use super::{Attempt, Command, NotRenewed, Reply, Setup, State, Token, Tokens};
+use super::{
+    Attempt, Command, FAILURES_THAT_COUNT, NotRenewed, Reply, Setup, State, Token, Tokens,
+};
 use crate::clock::Moment;
 use crate::diagnosis::{Outcome, is_definitive, mint_outcome};
 use crate::evidence::{Exchange, MintFailure, Step, TokenFacts};
@@ -403,6 +405,14 @@ impl Minter {
             .map(clamp_retry_after);
         let pause = pause(self.failures, asked, (self.setup.random)());
         self.due = failure.at.elapsed.saturating_add(pause);
+        let next = failure.at.plus(pause);
+        let current = self.state.borrow().current.clone();
+        let comes_too_late = current.is_some_and(|token| !token.is_usable(next));
+        let weight = if is_definitive(outcome) || comes_too_late {
+            FAILURES_THAT_COUNT
+        } else {
+            1
+        };
         tracing::warn!(
             credential = %self.credential.name,
             cause = outcome.slug(),
@@ -415,7 +425,7 @@ impl Minter {
         self.state.send_modify(|state| {
             state.last_failure = Some(Arc::clone(&failure));
             state.last_outcome = Some(outcome);
-            state.failures = self.failures.count;
+            state.failures = state.failures.saturating_add(weight);
             state.attempts = state.attempts.saturating_add(1);
             state.in_flight = false;
         });

@@ -24,7 +24,7 @@ use secrecy::SecretString;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::clock::{Clock, Moment};
-use crate::diagnosis::{Outcome, is_definitive};
+use crate::diagnosis::Outcome;
 use crate::evidence::{Exchange, MintFailure, TokenFacts};
 use crate::target::{Credential, Name};
 use crate::upstream::Upstream;
@@ -65,7 +65,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// So many failed attempts in a row count, even if none of them is a refusal.
+/// So many failed attempts in a row say that a token cannot be renewed.
 const FAILURES_THAT_COUNT: u32 = 3;
 
 /// What the background task publishes.
@@ -79,8 +79,9 @@ pub struct State {
     pub last_outcome: Option<Outcome>,
     /// When the oldest of the secrets' files last changed; none without files.
     pub secret_modified: Option<Timestamp>,
-    /// How many attempts have failed since the last one that succeeded.
-    pub failures: u32,
+    /// How many attempts have failed since the last one that succeeded, of whatever kind; one after
+    /// which nothing is to be expected counts for [`FAILURES_THAT_COUNT`].
+    failures: u32,
     /// How many attempts have ended.
     pub attempts: u64,
     /// Whether an attempt is under way.
@@ -94,12 +95,13 @@ impl State {
         self.current.as_ref().filter(|token| token.is_usable(now))
     }
 
-    /// What keeps the token from being renewed: a refusal at once, anything else from the third
-    /// attempt on, because most failures of one attempt pass.
+    /// What keeps the token from being renewed: at once if it is a refusal, or if the next attempt
+    /// comes after the token's end; otherwise from the third attempt on, because most failures of
+    /// one attempt pass.
     #[must_use]
     pub fn refresh_failing(&self) -> Option<Outcome> {
-        let counts = |it: &Outcome| is_definitive(*it) || self.failures >= FAILURES_THAT_COUNT;
-        self.last_outcome.filter(counts)
+        let counts = self.failures >= FAILURES_THAT_COUNT;
+        self.last_outcome.filter(|_| counts)
     }
 }
 

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
 use crate::clock::Moment;
-use crate::diagnosis::{self, Diagnosis, NOTEWORTHY_SKEW, Outcome, clocks_differ};
+use crate::diagnosis::{self, Diagnosis, NOTEWORTHY_SKEW, clocks_differ};
 use crate::health::{State, Status, Verdict, worst};
 use crate::snapshot::{CheckView, CredentialView, Snapshot, TargetView};
 use crate::target::{Name, Operation};
@@ -107,8 +107,8 @@ pub struct Entry<'a> {
     pub clock_skew_seconds: Option<i64>,
     /// Access that works with the cached token and is about to end; null when it is not.
     pub early_warning: Option<Ending<'a>>,
-    /// Why no new token can be minted while access works, so that it ends with the present one;
-    /// null otherwise.
+    /// Why no new token can be minted while access works, so that it ends with the present one
+    /// unless that succeeds; null otherwise.
     pub token_refresh_failing: Option<&'static str>,
     /// The episode of trouble that goes on, or the last one; null when there was none.
     pub episode: Option<Episode<'a>>,
@@ -164,18 +164,24 @@ fn entry<'a>(
     now: Moment,
 ) -> Entry<'a> {
     let verdict = target.verdict_of(check, now);
-    let is_expiring = verdict.state == State::Expiring;
-    let why = target.refresh_failing;
     let entry = match &check.diagnosis {
         Some(diagnosis) => examined(diagnosis, verdict, check.since, now),
         None => unexamined(snapshot, target, check.operation, verdict),
     };
     Entry {
         last_probe: check.last_probe.map(|at| at.wall),
-        token_refresh_failing: why.filter(|_| is_expiring).map(Outcome::slug),
+        token_refresh_failing: refresh_failing(target, check),
         episode: check.timeline.latest().map(|it| episodes::episode(it)),
         ..entry
     }
+}
+
+/// Why no new token can be minted, while the latest probe had access.
+fn refresh_failing(target: &TargetView, check: &CheckView) -> Option<&'static str> {
+    let why = target.refresh_failing?;
+    let diagnosis = check.diagnosis.as_ref()?;
+    let works = diagnosis.finding.outcome().grants_access();
+    works.then(|| why.slug())
 }
 
 /// A diagnosis and the verdict about it.
@@ -287,8 +293,8 @@ impl Entry<'_> {
     pub fn expiring(&self) -> Option<String> {
         let why = self.token_refresh_failing?;
         Some(format!(
-            "Access works, but no new token can be minted ({why}): it ends with the present one. \
-             `why403 explain {why}` says what to do."
+            "No new token can be minted ({why}): unless that succeeds, access ends with the present \
+             one. `why403 explain {why}` says what to do."
         ))
     }
 

@@ -134,7 +134,7 @@ async fn a_token_that_cannot_be_renewed_is_a_warning_before_access_ends() {
             pass(Duration::from_millis(100)).await;
         }
         pass(seconds(1)).await;
-        let note = "token_refresh_failing: access ends with the present token";
+        let note = "token_refresh_failing: unless a new token can be minted, access ends with the present one";
         let warned = (200, "warn".to_owned(), Some(note.to_owned()));
         assert_eq!(health(&service).await, warned);
         let report = service.get("/diagnose").await.json();
@@ -148,7 +148,7 @@ async fn a_token_that_cannot_be_renewed_is_a_warning_before_access_ends() {
         );
         let text = service.get("/diagnose?format=text").await.text();
         assert!(
-            text.contains(&format!("no new token can be minted ({why})")),
+            text.contains(&format!("No new token can be minted ({why})")),
             "{text}"
         );
         platform.mend(Route::Token);
@@ -157,6 +157,50 @@ async fn a_token_that_cannot_be_renewed_is_a_warning_before_access_ends() {
         let report = service.get("/diagnose").await.json();
         let entry = &report["diagnoses"][0];
         assert!(entry["token_refresh_failing"].is_null(), "{entry:#}");
+    }
+}
+
+/// Whatever kinds of failure follow each other, and however long the next attempt is away.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_cannot_be_renewed_stays_a_warning_until_it_is() {
+    let down = || Scripted::text(503, "text/plain", "Service Unavailable");
+    let refused = || Scripted::json(400, &json!({"error": "invalid_client"}));
+    let limited = |wait: &str| Scripted::Respond {
+        status: 429,
+        headers: vec![("retry-after".to_owned(), wait.to_owned())],
+        body: Vec::new(),
+    };
+    for (name, steps, attempts) in [
+        (
+            "a refusal, then nothing",
+            vec![refused(), down(), down()],
+            1,
+        ),
+        (
+            "in turns",
+            vec![down(), limited("2"), down(), limited("60")],
+            3,
+        ),
+        ("until too late", vec![limited("3600")], 1),
+    ] {
+        let platform = Platform::start().await;
+        platform.simulator.with(|org| org.set_expires_in(1_800));
+        let service = platform.watched("");
+        service.first_round().await;
+        let before = platform.mints();
+        platform.script(Route::Token, steps);
+        platform.always(Route::Token, down());
+        while platform.mints() < before + attempts {
+            assert_eq!(health(&service).await.1, "pass", "{name}");
+            pass(Duration::from_millis(100)).await;
+        }
+        pass(seconds(1)).await;
+        while service.monitor.snapshot().credentials[0].token.is_some() {
+            let (status, word, note) = health(&service).await;
+            assert_eq!((status, word.as_str()), (200, "warn"), "{name}");
+            assert!(note.unwrap().starts_with("token_refresh_failing"), "{name}");
+            pass(seconds(1)).await;
+        }
     }
 }
 

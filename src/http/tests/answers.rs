@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::*;
+use crate::diagnosis::Outcome;
 use crate::http::examples::{
     after, check, failing, forbidden, good, mixed, passing, starting, target, warning,
 };
@@ -242,4 +245,34 @@ async fn many_targets_are_served() {
     assert_eq!(get("/health/t0").of(&service).await.status, 200);
     let json = get("/diagnose").of(&service).await.json();
     assert_eq!(json["diagnoses"].as_array().unwrap().len(), 2_000);
+}
+
+/// Wherever somebody looks, in the same words for people.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_cannot_be_renewed_is_told_everywhere() {
+    let mut snapshot = passing();
+    let target = Arc::make_mut(&mut snapshot.targets[0]);
+    target.refresh_failing = Some(Outcome::ClientRejected);
+    let service = Service::new(Stage::new(snapshot).await.app);
+    let report = get("/diagnose").of(&service).await.json();
+    let entry = &report["diagnoses"][0];
+    assert_eq!(
+        (&entry["status"], &entry["outcome"]),
+        (&json!("warn"), &json!("ok"))
+    );
+    assert_eq!(entry["token_refresh_failing"], "client_rejected");
+    for uri in ["/diagnose?format=text", "/"] {
+        let body = get(uri).of(&service).await.body;
+        let told = body.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words =
+            "No new token can be minted (client_rejected): unless that succeeds, access ends";
+        assert!(told.contains(words), "{uri}: {told}");
+    }
+    let health = get("/health").of(&service).await;
+    assert_eq!(health.status, 200);
+    assert!(
+        health.body.contains("token_refresh_failing: "),
+        "{}",
+        health.body
+    );
 }

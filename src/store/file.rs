@@ -1,6 +1,6 @@
 //! The file: opened, read, written, and set aside where it cannot be used.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -30,23 +30,66 @@ const GOOD: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("goo
 pub(super) enum Trouble {
     /// Another process has it.
     Locked,
+    /// The disk is full, or a limit is reached.
+    NoRoom(io::Error),
     /// The operating system refuses.
     Io(io::Error),
     /// It is not ours, or broken.
     Unusable(String),
 }
 
+impl Trouble {
+    fn of(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                Self::NoRoom(error)
+            }
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// The file when the service starts.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// Trouble where the disk has no room to begin one; the keeper tries again.
+    pub database: Result<Database, Trouble>,
+    pub recalled: Recalled,
+}
+
+impl Opened {
+    /// Where there is no room for a new file there is nothing to recall, and what happens from now
+    /// on can wait in memory: nothing is wrong with the configuration, for which a start is refused.
+    fn of(
+        path: &Path,
+        is_new: bool,
+        opened: Result<(Database, Recalled), Trouble>,
+    ) -> Result<Self, StoreError> {
+        match opened {
+            Ok((database, recalled)) => Ok(Self {
+                database: Ok(database),
+                recalled,
+            }),
+            Err(trouble @ Trouble::NoRoom(_)) if is_new => Ok(Self {
+                database: Err(trouble),
+                recalled: Recalled::default(),
+            }),
+            Err(trouble) => Err(StoreError::of(path, trouble)),
+        }
+    }
+}
+
 /// Opens or makes the file in `directory` and reads it; what cannot be used is set aside.
-pub(super) fn open(directory: &Path, now: Timestamp) -> Result<(Database, Recalled), StoreError> {
+pub(super) fn open(directory: &Path, now: Timestamp) -> Result<Opened, StoreError> {
     make(directory).map_err(|reason| StoreError::Directory {
         path: directory.to_owned(),
         reason,
     })?;
     let path = directory.join(FILE);
+    let is_new = is_new(&path);
     let why = match open_and_read(&path) {
-        Ok(opened) => return Ok(opened),
         Err(Trouble::Unusable(why)) => why,
-        Err(other) => return Err(StoreError::of(&path, other)),
+        opened => return Opened::of(&path, is_new, opened),
     };
     let aside = set_aside(&path, now).map_err(|reason| StoreError::Aside {
         path: path.clone(),
@@ -60,7 +103,7 @@ pub(super) fn open(directory: &Path, now: Timestamp) -> Result<(Database, Recall
         path.display(),
         aside.display(),
     );
-    open_and_read(&path).map_err(|trouble| StoreError::of(&path, trouble))
+    Opened::of(&path, true, open_and_read(&path))
 }
 
 fn make(directory: &Path) -> io::Result<()> {
@@ -111,6 +154,23 @@ fn open_file(path: &Path) -> Result<Database, Trouble> {
         }
         _ => {}
     }
+    let is_new = is_new(path);
+    let file = file_at(path).map_err(Trouble::of)?;
+    let same = file.try_clone().map_err(Trouble::of)?;
+    let opened = database_in(file);
+    if is_new && matches!(opened, Err(Trouble::NoRoom(_))) {
+        // Half a beginning would count as broken the next time.
+        let _emptied = same.set_len(0);
+    }
+    opened
+}
+
+/// Whether there is nothing in it.
+fn is_new(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |found| found.len() == 0)
+}
+
+fn file_at(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -118,7 +178,10 @@ fn open_file(path: &Path) -> Result<Database, Trouble> {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    let file = options.open(path).map_err(Trouble::Io)?;
+    options.open(path)
+}
+
+fn database_in(file: File) -> Result<Database, Trouble> {
     let backend = FileBackend::new(file)?;
     let database = Builder::new()
         .set_cache_size(CACHE_BYTES)
@@ -264,7 +327,7 @@ impl From<redb::Error> for Trouble {
                 ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof => {
                     Self::Unusable(error.to_string())
                 }
-                _ => Self::Io(error),
+                _ => Self::of(error),
             },
             redb::Error::PreviousIo | redb::Error::DatabaseClosed => {
                 Self::Io(io::Error::other(error.to_string()))

@@ -32,19 +32,28 @@ pub struct Keeper {
 }
 
 impl Keeper {
+    /// Where there is no database yet, that is told, and it is tried again.
     pub(super) fn new(
-        database: Database,
+        database: Result<Database, Trouble>,
         path: PathBuf,
         pending: Arc<Mutex<Pending>>,
         woken: watch::Receiver<()>,
     ) -> Self {
-        Self {
-            database: Some(database),
+        let (database, why) = match database {
+            Ok(database) => (Some(database), None),
+            Err(trouble) => (None, Some(said(trouble))),
+        };
+        let mut keeper = Self {
+            database,
             path,
             pending,
             woken,
             fails: false,
+        };
+        if let Some(why) = why {
+            keeper.tell_failure(&why);
         }
+        keeper
     }
 
     /// The file is gone, and another one is to be written.
@@ -150,7 +159,7 @@ impl Keeper {
 fn said(trouble: Trouble) -> String {
     match trouble {
         Trouble::Locked => "another process uses it".to_owned(),
-        Trouble::Io(error) => error.to_string(),
+        Trouble::NoRoom(error) | Trouble::Io(error) => error.to_string(),
         Trouble::Unusable(why) => why,
     }
 }

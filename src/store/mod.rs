@@ -89,7 +89,9 @@ impl StoreError {
         let path = path.to_owned();
         match trouble {
             file::Trouble::Locked => Self::Locked { path },
-            file::Trouble::Io(reason) => Self::File { path, reason },
+            file::Trouble::NoRoom(reason) | file::Trouble::Io(reason) => {
+                Self::File { path, reason }
+            }
             file::Trouble::Unusable(why) => Self::File {
                 path,
                 reason: io::Error::other(why),
@@ -106,7 +108,7 @@ impl StoreError {
 /// # Errors
 /// [`StoreError`] says which path, why, and what to do.
 pub fn open(directory: &Path, now: Timestamp) -> Result<(Store, Keeper, Recalled), StoreError> {
-    let (database, recalled) = file::open(directory, now)?;
+    let file::Opened { database, recalled } = file::open(directory, now)?;
     let pending: Arc<Mutex<Pending>> = Arc::default();
     let (news, woken) = watch::channel(());
     let keeper = Keeper::new(database, directory.join(FILE), Arc::clone(&pending), woken);

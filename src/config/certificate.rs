@@ -17,7 +17,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, RootCertStore};
 use sha2::{Digest, Sha256};
 
-use super::problem::{Complaint, quoted};
+use super::problem::{Complaint, quoted_path};
 use super::secret::{ReadError, read_regular};
 use super::settings::TlsFiles;
 
@@ -85,14 +85,14 @@ pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Complai
     const MARK: &[u8] = b"ENCRYPTED";
     let pem = read(path, KEY_FIX)?;
     if pem.windows(MARK.len()).any(|part| part == MARK) {
-        let what = format!("the key in {} is encrypted", shown(path));
+        let what = format!("the key in {} is encrypted", quoted_path(path));
         let fix = "store it without a password, readable for why403 alone: `openssl pkey -in KEY -out PLAIN`";
         return Err(Complaint::new(what, fix));
     }
     // The library's errors quote lines of the file.
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
         Complaint::new(
-            format!("{} holds no whole private key", shown(path)),
+            format!("{} holds no whole private key", quoted_path(path)),
             KEY_FIX,
         )
     })
@@ -103,7 +103,7 @@ pub(super) type Authority = (Vec<CertificateDer<'static>>, Arc<dyn ClientCertVer
 
 /// The authority of clients in a file.
 pub(super) fn authority(path: &Path) -> Result<Authority, Complaint> {
-    let bad = |what: &str| Complaint::new(format!("{} {what}", shown(path)), CLIENT_CA_FIX);
+    let bad = |what: &str| Complaint::new(format!("{} {what}", quoted_path(path)), CLIENT_CA_FIX);
     let certificates = certificates(path, CLIENT_CA_FIX)?;
     let mut roots = RootCertStore::empty();
     for certificate in &certificates {
@@ -134,7 +134,7 @@ pub(super) fn together(
     let key = key.map_err(|_| {
         let what = format!(
             "the key in {} is of a kind that is not used",
-            shown(&files.key)
+            quoted_path(&files.key)
         );
         let fix = "use RSA of at least 2048 bits, ECDSA with P-256 or P-384, or Ed25519";
         (About::Key, Complaint::new(what, fix))
@@ -147,8 +147,8 @@ pub(super) fn together(
         Err(Error::InconsistentKeys(_)) => {
             let what = format!(
                 "the key in {} is not that of the first certificate in {}",
-                shown(&files.key),
-                shown(&files.certificate)
+                quoted_path(&files.key),
+                quoted_path(&files.certificate)
             );
             let fix = "give the two that were made together, the server's own certificate first";
             Err((About::Key, Complaint::new(what, fix)))
@@ -156,7 +156,7 @@ pub(super) fn together(
         Err(_) => {
             let what = format!(
                 "the certificate in {} is malformed",
-                shown(&files.certificate)
+                quoted_path(&files.certificate)
             );
             Err((About::Certificate, Complaint::new(what, CERTIFICATE_FIX)))
         }
@@ -164,7 +164,7 @@ pub(super) fn together(
 }
 
 fn certificates(path: &Path, fix: &'static str) -> Result<Vec<CertificateDer<'static>>, Complaint> {
-    let bad = |what: &str| Complaint::new(format!("{} {what}", shown(path)), fix);
+    let bad = |what: &str| Complaint::new(format!("{} {what}", quoted_path(path)), fix);
     let pem = read(path, fix)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match found {
@@ -181,12 +181,8 @@ fn read(path: &Path, fix: &'static str) -> Result<Vec<u8>, Complaint> {
             ReadError::NotRegular => "is not a regular file".to_owned(),
             ReadError::TooLarge => "is larger than 1 MiB".to_owned(),
         };
-        Complaint::new(format!("{} {why}", shown(path)), fix)
+        Complaint::new(format!("{} {why}", quoted_path(path)), fix)
     })
-}
-
-fn shown(path: &Path) -> String {
-    quoted(&path.to_string_lossy())
 }
 
 /// The end of the time of a certificate in DER; none where it does not read as one.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Whether why403 can run in spite of a [`Problem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -267,6 +267,25 @@ pub(super) fn quoted(text: &str) -> String {
     format!("{cut:?}{dots}")
 }
 
+/// A path as problems show it: in quotes and whole, because files are often told apart by its end;
+/// not shown when it could be a secret, or a part of one, in the wrong place.
+pub(super) fn quoted_path(path: &Path) -> String {
+    const MOST_BYTES: usize = 512;
+    let text = path.to_string_lossy();
+    if text.len() > MOST_BYTES || text.split('/').any(is_secret_like) {
+        "the file it names".to_owned()
+    } else {
+        format!("{text:?}")
+    }
+}
+
+fn is_secret_like(name: &str) -> bool {
+    let has = |kind: fn(&u8) -> bool| name.as_bytes().iter().any(kind);
+    name.len() >= 20
+        && has(u8::is_ascii_digit)
+        && (has(u8::is_ascii_uppercase) || !name.contains(['-', '.']))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,5 +322,30 @@ mod tests {
         assert_eq!(Place::variable("WHY403_X").describe(), "WHY403_X");
         assert_eq!(Place::file("/f", "a.b").describe(), "a.b");
         assert_eq!(Place::file("/f", "a.b").at(7).describe(), "a.b (line 7)");
+    }
+
+    #[test]
+    fn a_path_is_shown_whole_unless_it_may_be_a_secret() {
+        let is_shown = |path: &str| quoted_path(Path::new(path)) == format!("{path:?}");
+        for path in [
+            "secret",
+            "/run/secrets/genesys-client-secret-2026.txt",
+            "/run/secrets/the_secret_of_the_client",
+            "/run/secrets/Genesys_Client_Secret_File",
+            "/run/secrets/..2026_11_26_16_00_00.1234567890/client-secret",
+            "short-but-B1",
+            &"/a".repeat(256),
+        ] {
+            assert!(is_shown(path), "{path}");
+        }
+        for path in [
+            "dGhpc0lzQVNlY3JldA1x2Y3",
+            "dGhpc0lzQVNlY3JldA1x2Y3/short",
+            "MC4CAQAwBQYDK2VwBCIEIHcHbQpzGKV9PBbBclGyZkXfTC+H68CZKrF3+6Uduvwm",
+            "6f9619ff8b86d011b42d00c04fc964ff",
+            &"/a".repeat(257),
+        ] {
+            assert_eq!(quoted_path(Path::new(path)), "the file it names");
+        }
     }
 }

@@ -244,8 +244,18 @@ pub(super) fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, ReadError>
     Ok(bytes)
 }
 
-/// Whether every user of this machine may read the file; false where that cannot be told.
-pub(super) fn is_world_readable(path: &Path) -> bool {
+/// The complaint about a file that every user of this machine may read; none where that cannot be
+/// told.
+pub(super) fn world_readable(path: &Path) -> Option<Complaint> {
+    is_world_readable(path).then(|| {
+        Complaint::new(
+            format!("{} can be read by every user", path.display()),
+            "chmod 600 it; in Kubernetes set defaultMode: 0440 and the pod's fsGroup",
+        )
+    })
+}
+
+fn is_world_readable(path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -7,9 +7,11 @@ use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
 use crate::config::environment::Environment;
-use crate::config::problem::{Complaint, Place, Problems, Source, quoted};
+use crate::config::problem::{Complaint, Place, Problems, Source, quoted_path};
 use crate::config::rotation;
-use crate::config::secret::{self, ReadError, SecretKind, read_regular, read_secret_file};
+use crate::config::secret::{
+    ReadError, SecretKind, read_regular, read_secret_file, world_readable,
+};
 
 /// The largest file of certificate authorities that is read.
 const MOST_CERTIFICATES: u64 = 16 * 1024 * 1024;
@@ -69,15 +71,13 @@ impl<'a> Files<'a> {
             .or_insert_with(|| read_secret_file(path, kind).map_err(|error| error.to_string()));
         match read {
             Ok(secret) => {
-                if secret::is_world_readable(path) {
-                    let what = format!("{} can be read by every user", path.display());
-                    let fix = "chmod 600 it; in Kubernetes set defaultMode: 0400";
-                    problems.warning(place, Complaint::new(what, fix));
+                if let Some(complaint) = world_readable(path) {
+                    problems.warning(place, complaint);
                 }
                 Some(secret.clone())
             }
             Err(why) => {
-                let what = format!("{} {why}", name_of(path));
+                let what = format!("{} {why}", quoted_path(path));
                 let fix =
                     "put the secret alone into a file that why403 may read, and give its path";
                 problems.error(place, Complaint::new(what, fix));
@@ -102,7 +102,7 @@ impl<'a> Files<'a> {
             let what = format!(
                 "the directory of {} cannot be written to ({why}), so that a token that replaces \
                  this one is lost when why403 ends",
-                name_of(path)
+                quoted_path(path)
             );
             let fix = "let why403 write there; in Kubernetes that is a volume, not a Secret";
             problems.warning(place, Complaint::new(what, fix));
@@ -126,7 +126,7 @@ pub(super) fn check_certificates(
         Err(ReadError::NotRegular) => "is not a regular file".to_owned(),
         Err(ReadError::TooLarge) => "is larger than 16 MiB".to_owned(),
     };
-    let what = format!("{} {what}", quoted(&path.to_string_lossy()));
+    let what = format!("{} {what}", quoted_path(path));
     let fix = "give the path of a PEM file, or write \"bundled\" or \"system\"";
     problems.error(place, Complaint::new(what, fix));
     None
@@ -136,47 +136,4 @@ pub(super) fn check_certificates(
 pub(in crate::config) fn certificates_digest(path: &Path) -> Option<[u8; 32]> {
     let bytes = read_regular(path, MOST_CERTIFICATES).ok()?;
     Some(Sha256::digest(&bytes).into())
-}
-
-/// A path as problems show it; not shown when it could be a secret in the wrong place.
-fn name_of(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let last = path.file_name().map(|name| name.to_string_lossy());
-    let last = last.unwrap_or_default();
-    let has = |kind: fn(&u8) -> bool| last.as_bytes().iter().any(kind);
-    let secret_like = last.len() >= 20
-        && has(u8::is_ascii_digit)
-        && (has(u8::is_ascii_uppercase) || !last.contains(['-', '.']));
-    if secret_like || text.len() > 512 {
-        "the file it names".to_owned()
-    } else {
-        quoted(&text)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_shown_unless_it_may_be_a_secret() {
-        let is_shown = |path: &str| name_of(Path::new(path)) != "the file it names";
-        for path in [
-            "secret",
-            "/run/secrets/genesys-client-secret-2026.txt",
-            "/run/secrets/the_secret_of_the_client",
-            "/run/secrets/Genesys_Client_Secret_File",
-            "short-but-B1",
-            &"/a".repeat(256),
-        ] {
-            assert!(is_shown(path), "{path}");
-        }
-        for path in [
-            "dGhpc0lzQVNlY3JldA1x2Y3",
-            "6f9619ff8b86d011b42d00c04fc964ff",
-            &"/a".repeat(257),
-        ] {
-            assert!(!is_shown(path), "{path}");
-        }
-    }
 }

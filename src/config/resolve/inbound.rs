@@ -7,7 +7,7 @@ use super::files::Files;
 use crate::clock::Clock;
 use crate::config::certificate::{About, authority, chain, not_after, private_key, together};
 use crate::config::problem::{Complaint, Place, Problems};
-use crate::config::secret::is_world_readable;
+use crate::config::secret::world_readable;
 use crate::config::settings::{Server, TlsFiles};
 
 /// The files of TLS, each looked at.
@@ -54,10 +54,8 @@ pub(super) fn tls(
 fn check_pair(certificate: &Place, key: &Place, files: &TlsFiles, problems: &mut Problems) {
     let chain = problems.check(certificate, chain(&files.certificate));
     let private = problems.check(key, private_key(&files.key));
-    if private.is_some() && is_world_readable(&files.key) {
-        let what = format!("{} can be read by every user", files.key.display());
-        let fix = "chmod 600 it; in Kubernetes set defaultMode: 0400";
-        problems.warning(key, Complaint::new(what, fix));
+    if let Some(complaint) = private.as_ref().and_then(|_| world_readable(&files.key)) {
+        problems.warning(key, complaint);
     }
     let (Some(chain), Some(private)) = (chain, private) else {
         return;

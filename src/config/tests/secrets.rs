@@ -176,7 +176,7 @@ fn a_secret_file_that_everybody_can_read_is_warned_of() {
         case.warnings(),
         [
             "warning: why403.toml:3: genesys.client_secret_file: secret can be read by every user; \
-          chmod 600 it; in Kubernetes set defaultMode: 0400"
+          chmod 600 it; in Kubernetes set defaultMode: 0440 and the pod's fsGroup"
         ]
     );
 }

@@ -214,8 +214,26 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Says what became of it, for whoever reads why a test failed.
+    fn tell(&mut self) {
+        const LINES: usize = 20;
+        let status = self.child.try_wait();
+        let said = self.stderr();
+        let lines: Vec<&str> = said.lines().collect();
+        let last = lines.len().saturating_sub(LINES);
+        eprintln!("status {status:?}; its last lines:");
+        for line in &lines[last..] {
+            eprintln!("  {line}");
+        }
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
+        if thread::panicking() {
+            self.tell();
+        }
         // It may have ended by itself.
         self.child.kill().unwrap_or_default();
         self.child.wait().map(drop).unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::diagnosis::rejects_token;
 use crate::evidence::{Evidence, Exchange, MintFailure, Step, TokenEvidence};
 use crate::target::{Operation, Target};
 use crate::token::{NotRenewed, Token, Tokens};
-use crate::upstream::{Auth, BODY_CAP_BYTES, Call, Upstream};
+use crate::upstream::{Auth, BODY_CAP_BYTES, Call, Upstream, Withheld};
 
 pub use experiment::Examination;
 
@@ -80,8 +80,11 @@ impl Prober {
         mut token: Arc<Token>,
         seen: &mut u64,
     ) -> (Vec<Exchange>, Arc<Token>) {
+        let withheld = tokens.withheld();
         let mut exchanges: Vec<Exchange> = first_use(&token, seen).into_iter().collect();
-        let first = self.call(Step::Probe, target, operation, &token).await;
+        let first = self
+            .call(Step::Probe, target, operation, (&token, withheld))
+            .await;
         let rejected = first.answer().is_some_and(rejects_token);
         if first.answer().is_some() && !rejected {
             tokens.accepted(token.facts.generation);
@@ -91,7 +94,10 @@ impl Prober {
             match tokens.replace(token.facts.generation).await {
                 Ok(newer) => {
                     exchanges.extend(first_use(&newer, seen));
-                    exchanges.push(self.call(Step::Retry, target, operation, &newer).await);
+                    exchanges.push(
+                        self.call(Step::Retry, target, operation, (&newer, withheld))
+                            .await,
+                    );
                     token = newer;
                 }
                 Err(NotRenewed::Failed(failure)) => exchanges.extend(failure.exchange.clone()),
@@ -116,12 +122,13 @@ impl Prober {
         step: Step,
         target: &Target,
         operation: &Operation,
-        token: &Token,
+        (token, withheld): (&Token, &Withheld),
     ) -> Exchange {
         let call = Call {
             step,
             url: target.probe_url(operation),
             auth: Auth::Bearer(&token.value),
+            withheld,
             form: None,
             timeout: target.timeout,
             body_cap: BODY_CAP_BYTES,

@@ -23,7 +23,7 @@ use crate::diagnosis::{Outcome, is_definitive, mint_outcome};
 use crate::evidence::{Exchange, MintFailure, Step, TokenFacts};
 use crate::schedule::clamp_retry_after;
 use crate::target::{Credential, Grant};
-use crate::upstream::{BODY_CAP_BYTES, Call};
+use crate::upstream::{BODY_CAP_BYTES, Call, Withheld};
 
 /// Longest time of one call to the token endpoint.
 const MINT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,6 +45,7 @@ pub struct Minter {
     generation: u64,
     /// The newest generation that the API did not reject.
     accepted: Arc<AtomicU64>,
+    withheld: Withheld,
     /// How many tokens in a row were rejected without ever having been accepted.
     fruitless: u32,
     /// When the next attempt is due, on the monotonic clock.
@@ -74,12 +75,14 @@ impl Minter {
         let (state, published) = watch::channel(State::default());
         let accepted = Arc::new(AtomicU64::new(0));
         let (sender, commands) = mpsc::unbounded_channel();
+        let withheld = Withheld::default();
         let tokens = Tokens {
             credential: Arc::clone(&credential),
             clock: setup.clock.clone(),
             state: published,
             commands: sender,
             accepted: Arc::clone(&accepted),
+            withheld: withheld.clone(),
         };
         let minter = Self {
             secrets: Secrets::new(&credential),
@@ -89,6 +92,7 @@ impl Minter {
             failures: Failures::NONE,
             generation: 0,
             accepted,
+            withheld,
             fruitless: 0,
             due: now.elapsed.saturating_add(delay),
             last_attempt: None,
@@ -316,6 +320,7 @@ impl Minter {
             step: Step::Token,
             url: self.credential.token_url(),
             auth,
+            withheld: &self.withheld,
             form: Some(&form),
             timeout: MINT_TIMEOUT,
             body_cap: BODY_CAP_BYTES,
@@ -360,7 +365,7 @@ impl Minter {
                 issued_at,
                 expires_at: granted.stated.then_some(expires.wall),
                 given: false,
-                scopes: granted.scopes,
+                scopes: granted.scopes.map(|all| self.without_secrets(&all)),
             },
             minted_by: Some(exchange),
             expires: Some(expires),
@@ -373,6 +378,11 @@ impl Minter {
             self.credential.name
         );
         (Arc::new(token), issued_at.elapsed.saturating_add(after))
+    }
+
+    /// The scopes as the answer names them, which is a text like any other.
+    fn without_secrets(&self, scopes: &[String]) -> Vec<String> {
+        scopes.iter().map(|it| self.withheld.scrub(it)).collect()
     }
 
     /// Caches a token.

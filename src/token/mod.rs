@@ -27,7 +27,7 @@ use crate::clock::{Clock, Moment};
 use crate::diagnosis::Outcome;
 use crate::evidence::{Exchange, MintFailure, TokenFacts};
 use crate::target::{Credential, Name};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, Withheld};
 
 pub use minter::Minter;
 
@@ -201,6 +201,7 @@ pub struct Tokens {
     commands: mpsc::UnboundedSender<Command>,
     /// The newest generation that the API did not reject.
     accepted: Arc<AtomicU64>,
+    withheld: Withheld,
 }
 
 impl fmt::Debug for Command {
@@ -220,6 +221,12 @@ impl Tokens {
     #[must_use]
     pub fn credential(&self) -> &Arc<Credential> {
         &self.credential
+    }
+
+    /// What is never said of it.
+    #[must_use]
+    pub fn withheld(&self) -> &Withheld {
+        &self.withheld
     }
 
     /// The latest published state.

@@ -84,7 +84,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::config::{self, Environment, Sources};
     use crate::evidence::Step;
-    use crate::upstream::{Auth, BODY_CAP_BYTES, Call, Upstream};
+    use crate::upstream::{Auth, BODY_CAP_BYTES, Call, Upstream, Withheld};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn calls_are_made_on_threads_of_their_own() {
@@ -102,10 +102,12 @@ mod tests {
         let network = config::load(&sources).unwrap().config.network;
         let upstream = Upstream::new(&network, Duration::from_secs(5), Clock::system()).unwrap();
         let calls = upstream.threads.handle().unwrap().metrics();
+        let withheld = Withheld::default();
         let call = upstream.send(Call {
             step: Step::Probe,
             url: url.parse().unwrap(),
             auth: Auth::None,
+            withheld: &withheld,
             form: None,
             timeout: Duration::from_secs(5),
             body_cap: BODY_CAP_BYTES,

@@ -4,7 +4,8 @@
 //! decompressed or sent through a proxy behind the caller's back. Each call makes its own
 //! connection, which tests name resolution, TCP, TLS and the certificate again.
 //!
-//! Secrets that went out are removed from whatever comes back before it becomes evidence.
+//! The secrets of a credential are removed from whatever comes back before it becomes evidence:
+//! see [`Withheld`].
 
 mod apart;
 mod dns;
@@ -14,6 +15,7 @@ mod proxy;
 mod scrub;
 mod timeline;
 mod tls;
+mod withheld;
 mod words;
 
 use std::path::PathBuf;
@@ -28,6 +30,7 @@ use url::Url;
 use self::fault::Way;
 use self::scrub::Scrubber;
 use self::timeline::{Mark, Timeline};
+pub use self::withheld::Withheld;
 use crate::clock::Clock;
 use crate::config::Network;
 use crate::evidence::{Answer, Exchange, Fault, FaultKind, Origin, Step, printable};
@@ -132,6 +135,8 @@ pub struct Call<'a> {
     pub url: Url,
     /// How it authenticates.
     pub auth: Auth<'a>,
+    /// The secrets of its credential: what its answer may repeat, and gets what it brings.
+    pub withheld: &'a Withheld,
     /// The form to POST; a GET when there is none.
     pub form: Option<&'a [Field<'a>]>,
     /// Longest time from the call to the last byte.
@@ -215,7 +220,7 @@ impl Upstream {
         let timeline = Timeline::start(&self.clock);
         let proxy = self.proxy.as_ref().filter(|it| it.passes(&call.url));
         let others = proxy.map(|it| it.secrets(&call.url)).unwrap_or_default();
-        let scrubber = Scrubber::new(call.auth, call.form.unwrap_or_default(), &others);
+        withhold(&call);
         let method = if call.form.is_some() {
             Method::POST
         } else {
@@ -232,6 +237,12 @@ impl Upstream {
         let mut body = String::new();
         let result = result.map(|(status, headers, raw)| {
             let text = String::from_utf8_lossy(&raw.bytes);
+            call.withheld.add_tokens(&text);
+            for value in headers.values() {
+                call.withheld
+                    .add_tokens(&String::from_utf8_lossy(value.as_bytes()));
+            }
+            let scrubber = call.withheld.scrubber(&others);
             let answer = Answer {
                 status,
                 headers: kept_headers(&headers, &scrubber),
@@ -311,6 +322,24 @@ impl Upstream {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(fault::classify(&error, timeline, way)),
             Err(_) => Err(fault::timed_out(timeline, way)),
+        }
+    }
+}
+
+/// Adds what the call sends to what is not said.
+fn withhold(call: &Call<'_>) {
+    match call.auth {
+        Auth::Bearer(token) => call.withheld.add(token.expose_secret()),
+        Auth::Basic(id, secret) => {
+            let secret = secret.expose_secret();
+            call.withheld.add(secret);
+            call.withheld.add(&format!("{id}:{secret}"));
+        }
+        Auth::None => {}
+    }
+    for field in call.form.unwrap_or_default() {
+        if let Field::Secret(_, secret) = field {
+            call.withheld.add(secret.expose_secret());
         }
     }
 }

@@ -1,205 +1,244 @@
-//! Removing from an answer what must not be kept: our own secrets and control characters.
+//! Removing from an answer what must not be kept: our own secrets.
+//!
+//! Whoever echoes a secret writes it as the format wants: escaped as JSON, percent-encoded, as a
+//! page, in base64, in hexadecimal, or some of these in turn. So that nothing has to be known of
+//! all writers, a text is searched as its readers see it, and what was found is removed where it
+//! stands.
+
+mod view;
+
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
-use url::form_urlencoded::byte_serialize;
 
-use super::{Auth, Field};
+use self::view::{Decoder, View, json, page, percent};
 
 const REDACTED: &str = "[redacted]";
 
 /// Secrets shorter than this are not searched for: they would blank unrelated text.
 const SHORTEST_SECRET: usize = 4;
 
-/// Replaces the secrets of one call wherever an answer echoes them.
+/// Encodings of anything shorter are not searched for within longer ones.
+const SHORTEST_CORE: usize = 8;
+
+/// So much of a text is looked at together; a view takes several times that much memory.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// An escape has at most so many bytes for one.
+const LONGEST_ESCAPE: usize = 12;
+
+/// How texts are read: an encoding within another one, the inner one last.
+const READINGS: &[&[Decoder]] = &[
+    &[],
+    &[json],
+    &[json, json],
+    &[json, percent],
+    &[json, page],
+    &[percent],
+    &[percent, percent],
+    &[page],
+];
+
+/// Replaces secrets wherever a text repeats them.
 pub(super) struct Scrubber {
     /// The secrets in every form, longest first.
-    needles: Vec<String>,
+    needles: Vec<Vec<u8>>,
 }
 
 impl Scrubber {
-    /// `others` are secrets of the way, such as the proxy's.
-    pub(super) fn new(auth: Auth<'_>, form: &[Field<'_>], others: &[SecretString]) -> Self {
+    pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
         let mut needles = Vec::new();
-        match auth {
-            Auth::Bearer(token) => add(token.expose_secret(), &mut needles),
-            Auth::Basic(id, secret) => {
-                let secret = secret.expose_secret();
-                add(secret, &mut needles);
-                add(&format!("{id}:{secret}"), &mut needles);
-            }
-            Auth::None => {}
-        }
-        for field in form {
-            if let Field::Secret(_, secret) = field {
-                add(secret.expose_secret(), &mut needles);
-            }
-        }
-        for secret in others {
+        for secret in secrets {
             add(secret.expose_secret(), &mut needles);
         }
-        // Longest first, so that no needle leaves the tail of another behind.
         needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         needles.dedup();
         Self { needles }
     }
 
     pub(super) fn scrub(&self, text: &str) -> String {
-        self.needles.iter().fold(text.to_owned(), |text, needle| {
-            if text.contains(needle.as_str()) {
-                text.replace(needle.as_str(), REDACTED)
-            } else {
-                text
-            }
-        })
+        let found = READINGS.iter().flat_map(|it| self.found(text, it));
+        without(text, found.collect())
     }
 
     /// As [`Self::scrub`], for a text that was cut, perhaps in the middle of a secret.
     pub(super) fn scrub_cut(&self, text: &str) -> String {
         let mut scrubbed = self.scrub(text);
-        let began = self
-            .needles
-            .iter()
-            .filter_map(|needle| longest_end(&scrubbed, needle))
-            .max();
-        if let Some(length) = began {
-            scrubbed.truncate(scrubbed.len() - length);
+        let whole = scrubbed.as_str();
+        // It may have been cut within an escape, too.
+        let escape = whole.rfind(['\\', '%', '&']);
+        let escape = escape.filter(|at| whole.len() - at < LONGEST_ESCAPE);
+        let texts = [Some(whole), escape.and_then(|at| whole.get(..at))];
+        let began = texts.into_iter().flatten();
+        let began = began
+            .filter_map(|text| self.begun(text))
+            .min()
+            .map(|at| floor(whole, at));
+        if let Some(began) = began {
+            scrubbed.truncate(began);
             scrubbed.push_str(REDACTED);
         }
         scrubbed
     }
+
+    /// Where needles stand in a text that is read in this way.
+    fn found(&self, text: &str, reading: &[Decoder]) -> Vec<Range<usize>> {
+        let longest = self.needles.first().map_or(0, Vec::len);
+        let overlap = longest.saturating_mul(LONGEST_ESCAPE);
+        let bytes = text.as_bytes();
+        let mut found = Vec::new();
+        for begin in (0..bytes.len()).step_by(PIECE_BYTES) {
+            let end = begin.saturating_add(PIECE_BYTES).saturating_add(overlap);
+            let piece = bytes.get(begin..end.min(bytes.len())).unwrap_or_default();
+            for range in self.found_in(piece, reading) {
+                found.push(begin + range.start..begin + range.end);
+            }
+        }
+        found
+    }
+
+    fn found_in(&self, piece: &[u8], reading: &[Decoder]) -> Vec<Range<usize>> {
+        let in_bytes = |bytes: &[u8]| -> Vec<Range<usize>> {
+            let of = |needle: &Vec<u8>| {
+                let length = needle.len();
+                let places = memmem::find_iter(bytes, needle);
+                places.map(move |at| at..at + length).collect::<Vec<_>>()
+            };
+            self.needles.iter().flat_map(of).collect()
+        };
+        if reading.is_empty() {
+            return in_bytes(piece);
+        }
+        let Some(view) = seen(piece, reading) else {
+            return Vec::new();
+        };
+        let found = in_bytes(&view.bytes).into_iter();
+        found.map(|range| view.original(range)).collect()
+    }
+
+    /// Where the longest beginning of a needle stands that the text ends with.
+    fn begun(&self, text: &str) -> Option<usize> {
+        let longest = self.needles.first().map_or(0, Vec::len);
+        let begin = text
+            .len()
+            .saturating_sub(longest.saturating_mul(LONGEST_ESCAPE));
+        let piece = text.as_bytes().get(begin..).unwrap_or_default();
+        let in_reading = |reading: &&[Decoder]| {
+            let view = if reading.is_empty() {
+                View::plain(piece)
+            } else {
+                seen(piece, reading)?
+            };
+            let length = self
+                .needles
+                .iter()
+                .filter_map(|needle| longest_end(&view.bytes, needle))
+                .max()?;
+            let all = view.bytes.len();
+            Some(begin + view.original(all - length..all).start)
+        };
+        READINGS.iter().filter_map(in_reading).min()
+    }
 }
 
-/// Adds the forms in which an answer may echo `secret`: as it is, in base64, and each of these
-/// as a URL or a JSON text has it.
-fn add(secret: &str, needles: &mut Vec<String>) {
+/// The bytes as they are read in this way; none where that changes nothing.
+fn seen(piece: &[u8], reading: &[Decoder]) -> Option<View> {
+    memchr::memchr3(b'\\', b'%', b'&', piece)?;
+    let plain = View::plain(piece);
+    reading
+        .iter()
+        .try_fold(plain, |view, decoder| view.decoded(*decoder))
+}
+
+/// The text with a word in place of each range, and one in place of those that overlap.
+fn without(text: &str, mut ranges: Vec<Range<usize>>) -> String {
+    ranges.sort_by_key(|range| (range.start, range.end));
+    let mut kept = String::with_capacity(text.len());
+    let mut done = 0;
+    for range in ranges {
+        let end = ceil(text, range.end);
+        let begin = floor(text, range.start);
+        if begin >= done {
+            kept.push_str(text.get(done..begin).unwrap_or_default());
+            kept.push_str(REDACTED);
+        }
+        done = done.max(end);
+    }
+    kept.push_str(text.get(done..).unwrap_or_default());
+    kept
+}
+
+fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+fn ceil(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at += 1;
+    }
+    at
+}
+
+/// Adds the forms in which an answer may repeat `secret` apart from escapes: as it is, with `+`
+/// for spaces as in a form, in hexadecimal, and in base64, alone or within something longer.
+fn add(secret: &str, needles: &mut Vec<Vec<u8>>) {
     if secret.len() < SHORTEST_SECRET {
         return;
     }
+    let hex = hex(secret);
     for form in [
         secret.to_owned(),
+        secret.replace(' ', "+"),
+        hex.to_ascii_uppercase(),
+        hex,
         STANDARD.encode(secret),
         STANDARD_NO_PAD.encode(secret),
         URL_SAFE_NO_PAD.encode(secret),
     ] {
-        let in_form: String = byte_serialize(form.as_bytes()).collect();
-        let in_url = in_form.replace('+', "%20").replace("%7E", "~");
-        let in_json = form.replace('\\', "\\\\").replace('"', "\\\"");
-        needles.extend([lower_hex(&in_form), lower_hex(&in_url), in_form, in_url]);
-        // Some writers of JSON escape slashes, too, and what is not ASCII.
-        let slashes = in_json.replace('/', "\\/");
-        needles.extend([ascii_json(&in_json), ascii_json(&slashes), slashes]);
-        needles.extend([in_page(&form), in_json, form]);
+        needles.push(form.into_bytes());
+    }
+    if secret.len() >= SHORTEST_CORE {
+        needles.extend(cores(secret));
     }
 }
 
-/// A JSON text whose characters outside ASCII are escaped.
-fn ascii_json(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_ascii() {
-            escaped.push(character);
-        } else {
-            let mut units = [0; 2];
-            let units = character.encode_utf16(&mut units).iter();
-            escaped.extend(units.map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
-    escaped
+fn hex(text: &str) -> String {
+    let digits = text.bytes().flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+    digits.collect()
 }
 
-/// A text as an HTML page shows it.
-fn in_page(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
-/// `%2F` as `%2f`.
-fn lower_hex(encoded: &str) -> String {
-    let mut pieces = encoded.split('%');
-    let mut lower = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let (digits, rest) = piece.split_at_checked(2).unwrap_or((piece, ""));
-        lower.extend(["%", &digits.to_ascii_lowercase(), rest]);
-    }
-    lower
+/// What base64 of any longer text has of `secret`, whatever stands before and after it.
+fn cores(secret: &str) -> impl Iterator<Item = Vec<u8>> {
+    (0..3_usize).flat_map(move |before| {
+        let mut bytes = vec![0; before];
+        bytes.extend_from_slice(secret.as_bytes());
+        // Six bits a digit: the first and the last one may carry bits of something else.
+        let first = (before * 8).div_ceil(6);
+        let end = bytes.len() * 8 / 6;
+        [
+            STANDARD_NO_PAD.encode(&bytes),
+            URL_SAFE_NO_PAD.encode(&bytes),
+        ]
+        .map(|text| text.as_bytes().get(first..end).unwrap_or_default().to_vec())
+    })
 }
 
 /// The length of the longest end of `text` that `needle` begins with; short ones do not count.
-fn longest_end(text: &str, needle: &str) -> Option<usize> {
-    let ends = needle.char_indices().map(|(at, _)| at);
-    ends.rev()
-        .take_while(|length| *length >= SHORTEST_SECRET)
-        .find(|length| {
-            needle
-                .get(..*length)
-                .is_some_and(|begin| text.ends_with(begin))
-        })
+fn longest_end(text: &[u8], needle: &[u8]) -> Option<usize> {
+    let most = text.len().min(needle.len().saturating_sub(1));
+    (SHORTEST_SECRET..=most)
+        .rev()
+        .find(|length| needle.get(..*length).is_some_and(|it| text.ends_with(it)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_echoed_secret_is_removed_in_every_usual_form() {
-        let secret = SecretString::from("s3cr3t/+\"~~~~ value");
-        let pair = STANDARD.encode("client:s3cr3t/+\"~~~~ value");
-        assert!(pair.contains('+'), "{pair} is the same in a URL");
-        let scrubber = Scrubber::new(Auth::Basic("client", &secret), &[], &[]);
-        for echo in [
-            secret.expose_secret().to_owned(),
-            STANDARD.encode(secret.expose_secret()),
-            URL_SAFE_NO_PAD.encode(secret.expose_secret()),
-            pair.clone(),
-            pair.replace('+', "%2B").replace('=', "%3D"),
-            pair.replace('+', "%2b").replace('=', "%3d"),
-            pair.trim_end_matches('=').to_owned(),
-            "s3cr3t%2F%2B%22%7E%7E%7E%7E+value".to_owned(),
-            "s3cr3t%2f%2b%22%7e%7e%7e%7e+value".to_owned(),
-            "s3cr3t%2F%2B%22~~~~%20value".to_owned(),
-            r#"s3cr3t/+\"~~~~ value"#.to_owned(),
-            r#"s3cr3t\/+\"~~~~ value"#.to_owned(),
-        ] {
-            let text = format!("before {echo} after");
-            assert_eq!(scrubber.scrub(&text), "before [redacted] after", "{echo}");
-        }
-    }
-
-    #[test]
-    fn the_secrets_of_a_form_are_removed_and_its_other_fields_are_kept() {
-        let password = SecretString::from("pä\"ss & wörd/1");
-        let form = [
-            Field::Plain("username", "ada@example.com"),
-            Field::Secret("password", &password),
-        ];
-        let scrubber = Scrubber::new(Auth::None, &form, &[]);
-        for echo in [
-            password.expose_secret(),
-            "p\u{e4}\\\"ss & w\u{f6}rd\\/1",
-            "p\\u00e4\\\"ss & w\\u00f6rd/1",
-            "p%C3%A4%22ss+%26+w%C3%B6rd%2F1",
-            "p%c3%a4%22ss%20%26%20w%c3%b6rd%2f1",
-            "p\u{e4}&quot;ss &amp; w\u{f6}rd/1",
-        ] {
-            let text = format!("ada@example.com sent {echo}.");
-            assert_eq!(scrubber.scrub(&text), "ada@example.com sent [redacted].");
-        }
-    }
-
-    #[test]
-    fn a_secret_that_was_cut_is_removed_as_far_as_it_goes() {
-        let secret = SecretString::from("tökens3cr3t");
-        let scrubber = Scrubber::new(Auth::Bearer(&secret), &[], &[]);
-        assert_eq!(scrubber.scrub_cut("see tökens3cr"), "see [redacted]");
-        assert_eq!(scrubber.scrub_cut("see tökens3cr3t"), "see [redacted]");
-        assert_eq!(scrubber.scrub_cut("see tök"), "see [redacted]");
-        assert_eq!(scrubber.scrub_cut("see t%C3%B6ke"), "see [redacted]");
-        assert_eq!(scrubber.scrub_cut("see tö"), "see tö", "too short to tell");
-        assert_eq!(scrubber.scrub_cut("tökens3 is part"), "tökens3 is part");
-        assert_eq!(scrubber.scrub_cut(""), "");
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use why403::evidence::Step;
 use why403::sim::DEMO_USER_TOKEN;
 use why403::target::Operation;
-use why403::upstream::{Auth, Call, Upstream};
+use why403::upstream::{Auth, Call, Upstream, Withheld};
 
 use crate::harness::*;
 
@@ -24,6 +24,7 @@ async fn a_real_request_costs_no_virtual_time() {
                 step: Step::Probe,
                 url: target.probe_url(Operation::queues()),
                 auth: Auth::Bearer(&token),
+                withheld: &Withheld::default(),
                 form: None,
                 timeout: target.timeout,
                 body_cap: 65_536,

@@ -23,7 +23,7 @@ use why403::diagnosis::Outcome;
 use why403::evidence::{Exchange, Fault, FaultKind, Lack, Origin, Step};
 use why403::snapshot::Snapshot;
 use why403::target::Operation;
-use why403::upstream::{Auth, Call, Upstream};
+use why403::upstream::{Auth, Call, Upstream, Withheld};
 
 use crate::harness::*;
 
@@ -180,6 +180,7 @@ impl Calls {
                 step: Step::Probe,
                 url: target.probe_url(Operation::queues()),
                 auth: Auth::Bearer(&token),
+                withheld: &Withheld::default(),
                 form: None,
                 timeout: target.timeout,
                 body_cap: 65_536,

@@ -14,7 +14,7 @@ use why403::clock::Clock;
 use why403::evidence::{Exchange, Step};
 use why403::sim::Scripted;
 use why403::target::Operation;
-use why403::upstream::{Auth, Call, Upstream};
+use why403::upstream::{Auth, Call, Upstream, Withheld};
 
 use crate::harness::*;
 
@@ -63,6 +63,7 @@ async fn call(config: &why403::config::Config, clock: &Clock) -> Exchange {
             step: Step::Probe,
             url: target.probe_url(Operation::queues()),
             auth: Auth::Bearer(&token),
+            withheld: &Withheld::default(),
             form: None,
             timeout: target.timeout,
             body_cap: 65_536,

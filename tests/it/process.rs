@@ -216,6 +216,10 @@ impl Running {
 
 impl Running {
     /// Says what became of it, for whoever reads why a test failed.
+    #[expect(
+        clippy::print_stderr,
+        reason = "the output of a failed test is what is read"
+    )]
     fn tell(&mut self) {
         const LINES: usize = 20;
         let status = self.child.try_wait();

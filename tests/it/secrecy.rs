@@ -21,7 +21,7 @@ use why403::evidence::Step;
 use why403::metrics::Route;
 use why403::monitor::Pace;
 use why403::target::Secret;
-use why403::upstream::{Auth, Call, Upstream};
+use why403::upstream::{Auth, Call, Upstream, Withheld};
 
 use self::echo::{Echo, MODES, Mode};
 use self::search::{
@@ -186,8 +186,11 @@ fn the_command_line_says_no_secret_whatever_the_platform_echoes() {
             echo.has_seen(CLIENT_SECRET),
             "{mode:?}: nothing was asked for"
         );
-        // A token made elsewhere, instead of a client.
+        // A token made elsewhere, instead of a client, of which this platform has heard nothing.
+        let echo = Echo::start(*mode);
         variables.drain(..2);
+        variables.retain(|(name, _)| *name != "GENESYS_CLOUD_BASE_URL");
+        variables.push(("GENESYS_CLOUD_BASE_URL", echo.url.clone()));
         variables.push(("GENESYSCLOUD_ACCESS_TOKEN", ACCESS_TOKEN.to_owned()));
         for arguments in [
             ["diagnose", "--format", "json"],
@@ -346,6 +349,7 @@ fn evidence_holds_no_secret() {
         let second = Duration::from_secs(1);
         let upstream = Upstream::new(&network, second, Clock::system()).unwrap();
         let [client, token] = [CLIENT_SECRET, ACCESS_TOKEN].map(Secret::fixed);
+        let withheld = Withheld::default();
         for auth in [
             Auth::Basic(CLIENT_ID, &client.value),
             Auth::Bearer(&token.value),
@@ -355,6 +359,7 @@ fn evidence_holds_no_secret() {
                     step: Step::Probe,
                     url: format!("{}{path}", echo.url).parse().unwrap(),
                     auth,
+                    withheld: &withheld,
                     form: None,
                     timeout: 5 * second,
                     body_cap: 65_536,

@@ -5,7 +5,7 @@
 use why403::diagnosis::Outcome;
 use why403::evidence::{Evidence, Step, TokenEvidence};
 use why403::target::Operation;
-use why403::upstream::{Auth, BODY_CAP_BYTES, Call};
+use why403::upstream::{Auth, BODY_CAP_BYTES, Call, Withheld};
 
 use super::{CANARY, SECRET_MARK, assert_one_line, assert_silent, reading, wire};
 
@@ -23,6 +23,7 @@ pub fn check(data: &[u8]) {
             step: Step::Probe,
             url: target.probe_url(Operation::queues()),
             auth: Auth::Bearer(&token),
+            withheld: &Withheld::default(),
             form: None,
             timeout: wire::TIMEOUT,
             body_cap: BODY_CAP_BYTES,

@@ -26,10 +26,19 @@ pub(crate) enum Mode {
     Forbidden,
     /// As some writers of JSON do it: every slash is escaped.
     ForbiddenSlashes,
+    /// As others do it: everything but letters and digits is escaped.
+    ForbiddenEscaped,
+    /// A gateway that serves the login host, too, and tells what it saw there.
+    ForbiddenByGateway,
     ForbiddenPage,
     Unauthorized,
     ClientRejected,
+    ClientRejectedEscaped,
     ClientRejectedText,
+    /// A refusal that gives out a token all the same.
+    ClientRejectedWithToken,
+    /// The token is in the scope and in the headers, too.
+    TokenEverywhere,
     TokenUnreadable,
     Redirected,
     RateLimited,
@@ -45,10 +54,15 @@ pub(crate) const MODES: &[Mode] = &[
     Mode::Empty,
     Mode::Forbidden,
     Mode::ForbiddenSlashes,
+    Mode::ForbiddenEscaped,
+    Mode::ForbiddenByGateway,
     Mode::ForbiddenPage,
     Mode::Unauthorized,
     Mode::ClientRejected,
+    Mode::ClientRejectedEscaped,
     Mode::ClientRejectedText,
+    Mode::ClientRejectedWithToken,
+    Mode::TokenEverywhere,
     Mode::TokenUnreadable,
     Mode::Redirected,
     Mode::RateLimited,
@@ -174,8 +188,15 @@ async fn answer(State((mode, seen)): State<(Mode, Seen)>, request: Request) -> R
     let (parts, body) = request.into_parts();
     let form = to_bytes(body, 64 * 1024).await.unwrap_or_default();
     let form = String::from_utf8_lossy(&form).into_owned();
-    let echo = echo(&parts.headers, &form);
+    let mut echo = echo(&parts.headers, &form);
     seen.lock().unwrap().push_str(&echo);
+    match mode {
+        Mode::ForbiddenByGateway => last(&seen.lock().unwrap()).clone_into(&mut echo),
+        Mode::ClientRejectedWithToken | Mode::TokenEverywhere => {
+            write!(echo, " access_token={ACCESS_TOKEN}").unwrap();
+        }
+        _ => {}
+    }
     let (status, kind, body) = if parts.uri.path() == "/oauth/token" {
         token(mode, &echo, form.contains("refresh_token="))
     } else {
@@ -203,20 +224,62 @@ async fn answer(State((mode, seen)): State<(Mode, Seen)>, request: Request) -> R
         .unwrap()
 }
 
+/// The end of everything that was received, of which a header has room for.
+fn last(seen: &str) -> &str {
+    const MOST: usize = 8 * 1024;
+    let words = seen.char_indices().filter(|(_, it)| *it == ' ');
+    let begin = words.map(|(at, _)| at).find(|at| seen.len() - at < MOST);
+    seen.get(begin.unwrap_or_default()..).unwrap_or_default()
+}
+
+/// JSON in whose strings everything but letters and digits is escaped.
+fn escaped(value: &Value) -> String {
+    match value {
+        Value::String(text) => {
+            let mut all = String::from("\"");
+            for unit in text.encode_utf16() {
+                match u8::try_from(unit).map(char::from) {
+                    Ok(it) if it.is_ascii_alphanumeric() => all.push(it),
+                    _ => write!(all, "\\u{unit:04X}").unwrap(),
+                }
+            }
+            all + "\""
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(escaped).collect();
+            format!("[{}]", items.join(","))
+        }
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| format!("{name:?}:{}", escaped(value));
+            let fields: Vec<String> = fields.iter().map(field).collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain";
 const HTML: &str = "text/html";
 
 fn token(mode: Mode, echo: &str, rotates: bool) -> (u16, &'static str, String) {
-    let refusal = json!({"error": "invalid_client", "description": echo,
+    let mut refusal = json!({"error": "invalid_client", "description": echo,
         "error_description": echo, "message": echo});
     match mode {
         Mode::ClientRejected => (400, JSON, refusal.to_string()),
+        Mode::ClientRejectedEscaped => (400, JSON, escaped(&refusal)),
+        Mode::ClientRejectedWithToken => {
+            refusal["access_token"] = ACCESS_TOKEN.into();
+            (500, JSON, refusal.to_string())
+        }
         Mode::ClientRejectedText => (401, TEXT, echo.to_owned()),
         Mode::TokenUnreadable => (200, TEXT, format!("{echo} token {ACCESS_TOKEN}")),
         _ => {
             let mut granted = json!({"access_token": ACCESS_TOKEN, "token_type": "bearer",
                 "expires_in": 86_399, "debug": echo});
+            if mode == Mode::TokenEverywhere {
+                granted["scope"] = format!("routing {ACCESS_TOKEN}").into();
+            }
             if rotates {
                 granted["refresh_token"] = NEXT_TOKEN.into();
             }
@@ -239,12 +302,18 @@ fn api(mode: Mode, echo: &str) -> (u16, &'static str, String) {
     };
     match mode {
         Mode::Empty => (200, JSON, listing(&[])),
-        Mode::Forbidden | Mode::ForbiddenSlashes => {
+        Mode::Forbidden
+        | Mode::ForbiddenSlashes
+        | Mode::ForbiddenEscaped
+        | Mode::ForbiddenByGateway => {
             let message = "Unable to perform the requested action. You must have at least one of \
                 the following permissions assigned: [routing:queue:view]";
             let body = error(403, "missing.any.permissions", message);
             if mode == Mode::ForbiddenSlashes {
                 return (403, JSON, body.replace('/', "\\/"));
+            }
+            if mode == Mode::ForbiddenEscaped {
+                return (403, JSON, escaped(&serde_json::from_str(&body).unwrap()));
             }
             (403, JSON, body)
         }

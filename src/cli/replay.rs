@@ -124,7 +124,9 @@ pub(super) fn save(snapshot: &Snapshot, now: Moment, to: &Path) -> Result<Option
     if saved.records.is_empty() {
         return Err(unsaved("nothing was examined".to_owned()));
     }
-    let text = saved.write().map_err(|error| unsaved(error.to_string()))?;
+    let text = saved
+        .write(MOST_BYTES)
+        .map_err(|error| unsaved(error.to_string()))?;
     if to == Path::new(STANDARD) {
         return Ok(Some(text));
     }

@@ -81,9 +81,11 @@ async fn answer(shared: &Shared, target: Option<&Name>, wish: Wish) -> Result<Re
 
 /// The evidence as a file that `why403 diagnose --from` reads.
 fn evidence(saved: &Saved, target: Option<&Name>) -> Result<Response, Problem> {
+    /// Several may be made at a time, where there is not much memory.
+    const MOST_BYTES: usize = 4 * 1024 * 1024;
     let text = saved
-        .write()
-        .map_err(|error| Problem::new(Kind::BadQuery, error.to_string()))?;
+        .write(MOST_BYTES)
+        .map_err(|error| Problem::new(Kind::NotAcceptable, error.to_string()))?;
     let mut response = with_type(text, negotiate::EVIDENCE);
     let name = target.map_or("all", Name::as_str);
     // A name needs no escaping.

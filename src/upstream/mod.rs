@@ -38,6 +38,12 @@ use crate::evidence::{Answer, Exchange, Fault, FaultKind, Origin, Step, printabl
 /// Most bytes of a body that are read.
 pub const BODY_CAP_BYTES: usize = 64 * 1024;
 
+/// Most bytes that are kept of a refusal that is JSON: of what the platform says none is missing.
+pub const REFUSAL_CAP_BYTES: usize = 8 * 1024;
+
+/// The same of one that is none, such as a page: its beginning says what it is.
+pub const PAGE_CAP_BYTES: usize = 4 * 1024;
+
 /// Most characters of a header's value that are kept.
 const HEADER_VALUE_CAP: usize = 512;
 
@@ -243,7 +249,7 @@ impl Upstream {
                     .add_tokens(&String::from_utf8_lossy(value.as_bytes()));
             }
             let scrubber = call.withheld.scrubber(&others);
-            let answer = Answer {
+            let mut answer = Answer {
                 status,
                 headers: kept_headers(&headers, &scrubber),
                 body: if raw.truncated {
@@ -254,6 +260,7 @@ impl Upstream {
                 length: raw.bytes.len(),
                 truncated: raw.truncated,
             };
+            cut_refusal(&mut answer);
             body = text.into_owned();
             answer
         });
@@ -379,6 +386,22 @@ async fn read_capped(response: &mut Response, cap: usize) -> reqwest::Result<Bod
         bytes,
         truncated: false,
     })
+}
+
+/// Cuts a long refusal: when everything is refused, every target keeps one for each of its calls.
+fn cut_refusal(answer: &mut Answer) {
+    let text = answer.body.trim_start_matches('\u{feff}').trim_start();
+    let most = if text.starts_with('{') {
+        REFUSAL_CAP_BYTES
+    } else {
+        PAGE_CAP_BYTES
+    };
+    if (200..300).contains(&answer.status) || answer.body.len() <= most {
+        return;
+    }
+    answer.body.truncate(answer.body.floor_char_boundary(most));
+    answer.body.shrink_to_fit();
+    answer.truncated = true;
 }
 
 fn kept_headers(headers: &HeaderMap, scrubber: &Scrubber) -> Vec<(String, String)> {

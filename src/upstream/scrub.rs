@@ -76,7 +76,7 @@ impl Scrubber {
         let began = began
             .filter_map(|text| self.begun(text))
             .min()
-            .map(|at| floor(whole, at));
+            .map(|at| whole.floor_char_boundary(at));
         if let Some(began) = began {
             scrubbed.truncate(began);
             scrubbed.push_str(REDACTED);
@@ -159,8 +159,8 @@ fn without(text: &str, mut ranges: Vec<Range<usize>>) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut done = 0;
     for range in ranges {
-        let end = ceil(text, range.end);
-        let begin = floor(text, range.start);
+        let end = text.ceil_char_boundary(range.end);
+        let begin = text.floor_char_boundary(range.start);
         if begin >= done {
             kept.push_str(text.get(done..begin).unwrap_or_default());
             kept.push_str(REDACTED);
@@ -169,22 +169,6 @@ fn without(text: &str, mut ranges: Vec<Range<usize>>) -> String {
     }
     kept.push_str(text.get(done..).unwrap_or_default());
     kept
-}
-
-fn floor(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-fn ceil(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at += 1;
-    }
-    at
 }
 
 /// Adds the forms in which an answer may repeat `secret` apart from escapes: as it is, with `+`

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use why403::diagnosis::{Diagnosis, diagnose};
-use why403::evidence::file::{Saved, UnreadError};
+use why403::evidence::file::{MOST_BYTES, Saved, UnreadError};
 use why403::health::{Health, Seen, Thresholds};
 use why403::http::{text, wire};
 use why403::sim::{Credential, Scenario, Simulator};
@@ -110,8 +110,14 @@ async fn assert_replays(service: &Service, scenario: &str) -> Saved {
         shown(&replayed, &saved),
     );
     assert!(before == after, "{scenario}\n{before}\n{after}");
-    let again = saved.write().unwrap();
+    let again = saved.write(MOST_BYTES).unwrap();
     assert_eq!(again, reply.text(), "{scenario}: written once more");
+    assert_eq!(saved.write(again.len()).unwrap(), again);
+    let one_too_few = saved.write(again.len() - 1).unwrap_err().to_string();
+    assert!(
+        one_too_few.contains("choose fewer targets"),
+        "{one_too_few}"
+    );
     saved
 }
 
@@ -293,7 +299,7 @@ fn survives(bytes: &[u8]) {
         for record in &saved.records {
             drop(shown(&diagnose(&record.evidence), &saved));
         }
-        drop(saved.write());
+        drop(saved.write(MOST_BYTES));
     }
 }
 

@@ -55,10 +55,8 @@ pub struct Record {
 /// Why evidence cannot be saved.
 #[derive(Debug, Error)]
 pub enum UnsavedError {
-    /// It is longer than what is read.
-    #[error(
-        "the evidence takes {0} bytes, and at most {MOST_BYTES} are read: choose fewer targets"
-    )]
+    /// It is longer than it may be.
+    #[error("the evidence takes more than {0} bytes: choose fewer targets")]
     TooLong(usize),
     /// It cannot be written as JSON.
     #[error("the evidence cannot be written as JSON: {0}")]
@@ -92,24 +90,32 @@ pub enum UnreadError {
 }
 
 impl Saved {
-    /// The file.
+    /// The file, of at most as many bytes, of which [`MOST_BYTES`] are read.
     ///
     /// # Errors
-    /// [`UnsavedError`] when it would be longer than what is read.
-    pub fn write(&self) -> Result<String, UnsavedError> {
-        let records = self.records.iter();
+    /// [`UnsavedError`] when it would be longer; it is given up as soon as that is known.
+    pub fn write(&self, most: usize) -> Result<String, UnsavedError> {
+        let mut evidence = Vec::with_capacity(self.records.len());
+        let mut least = 0_usize;
+        for record in &self.records {
+            let one = write::evidence(&record.evidence, record.since);
+            // Without the spaces that it gets below.
+            least = least.saturating_add(serde_json::to_string(&one)?.len());
+            if least > most {
+                return Err(UnsavedError::TooLong(most));
+            }
+            evidence.push(one);
+        }
         let file = v1::File {
             why403_evidence: VERSION,
             taken_at: write::moment(self.taken_at),
             written_by: self.written_by.clone(),
-            evidence: records
-                .map(|record| write::evidence(&record.evidence, record.since))
-                .collect(),
+            evidence,
         };
         let mut text = serde_json::to_string_pretty(&file)?;
         text.push('\n');
-        if text.len() > MOST_BYTES {
-            return Err(UnsavedError::TooLong(text.len()));
+        if text.len() > most {
+            return Err(UnsavedError::TooLong(most));
         }
         Ok(text)
     }

@@ -1,6 +1,6 @@
 //! A file of saved evidence: read, diagnosed, and written once more.
 
-use why403::evidence::file::Saved;
+use why403::evidence::file::{MOST_BYTES, Saved};
 
 use super::{assert_one_line, reading};
 
@@ -20,11 +20,13 @@ pub fn check(data: &[u8]) {
         }
     };
     assert_one_line(&saved.written_by, "the program");
-    let written = saved.write().expect("what was read is not too long");
+    let written = saved
+        .write(MOST_BYTES)
+        .expect("what was read is not too long");
     let again = Saved::read(written.as_bytes()).unwrap_or_else(|error| {
         panic!("what was written is not read: {error}\n{written}");
     });
-    assert_eq!(again.write().expect("a second time"), written);
+    assert_eq!(again.write(MOST_BYTES).expect("a second time"), written);
     assert_eq!(saved.records.len(), again.records.len());
     for (before, after) in saved.records.iter().zip(&again.records) {
         assert_eq!(before.since, after.since);

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use why403::diagnosis::Outcome;
+use why403::diagnosis::{Cause, Finding, Outcome};
 use why403::sim::{Request, Route, Scripted};
-use why403::upstream::BODY_CAP_BYTES;
+use why403::upstream::{BODY_CAP_BYTES, PAGE_CAP_BYTES, REFUSAL_CAP_BYTES};
 
 use super::*;
 use crate::harness::*;
@@ -99,6 +99,52 @@ async fn bodies_are_read_up_to_a_cap() {
             (answer.body.len(), answer.truncated),
             (BODY_CAP_BYTES, truncated)
         );
+    }
+}
+
+/// When a firewall refuses everything, every target has such a page for each of its calls.
+#[tokio::test(start_paused = true)]
+async fn of_long_refusals_the_beginning_is_kept_and_still_tells_why() {
+    let page = format!("<html><h1>Access denied</h1>{}", "ä".repeat(30_000));
+    let details = "{\"a\":\"b\"},".repeat(6_000);
+    let error = format!(
+        "{{\"code\":\"missing.permissions\",\"message\":\"[routing:queue:view]\",\
+         \"details\":[{details}0]}}"
+    );
+    let correlation = (
+        "inin-correlation-id",
+        "c0000000-0000-4000-8000-000000000001",
+    );
+    for (body, headers, most, scenario, expected) in [
+        (page, None, PAGE_CAP_BYTES, "healthy", Cause::EdgeBlock),
+        (
+            error,
+            Some(correlation),
+            REFUSAL_CAP_BYTES,
+            "role-removed",
+            Cause::MissingPermission,
+        ),
+    ] {
+        let platform = Platform::start().await;
+        platform.simulator.set_scenario(scenario).unwrap();
+        let answer = Scripted::Respond {
+            status: 403,
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into_iter()
+                .collect(),
+            body: body.clone().into_bytes(),
+        };
+        platform.always(Route::Queues, answer);
+        let exchange = call(&platform.config(""), &simulated_clock()).await;
+        let kept = exchange.result.unwrap();
+        assert!(kept.truncated && body.starts_with(&kept.body));
+        assert!((most - 1..=most).contains(&kept.body.len()));
+        assert_eq!(kept.length, body.len().min(BODY_CAP_BYTES));
+        let service = platform.watched("");
+        let snapshot = service.first_round().await;
+        let found = diagnosis(&snapshot).finding;
+        assert_eq!(found, Finding::Forbidden(expected));
     }
 }
 

@@ -36,6 +36,8 @@ const BROKEN: u8 = 70;
 /// Runs the command that the process arguments name.
 #[must_use]
 pub fn run() -> ExitCode {
+    // Before anything is written: even help may go into a file.
+    signals::outlive_large_files();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(usage) => return usage_error(&usage),

@@ -81,3 +81,24 @@ pub(super) fn hangups(tasks: &mut JoinSet<()>) -> std::io::Result<mpsc::Receiver
 pub(super) fn hangups(_: &mut JoinSet<()>) -> std::io::Result<mpsc::Receiver<()>> {
     Ok(mpsc::channel(1).1)
 }
+
+/// Keeps the process alive when a file reaches the limit of its size (`ulimit -f`): the write fails
+/// then, as on a disk that is full, and is told like any other.
+#[cfg(unix)]
+pub(super) fn outlive_large_files() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    // Only installing it needs a runtime; the handler stays for as long as the process. Where there
+    // is no room for one, whatever needs more of it will say so.
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let Ok(runtime) = builder.enable_io().build() else {
+        return;
+    };
+    let _entered = runtime.enter();
+    let installed = signal(SignalKind::from_raw(libc::SIGXFSZ));
+    installed.map(drop).unwrap_or_default();
+}
+
+/// There is no such signal.
+#[cfg(not(unix))]
+pub(super) fn outlive_large_files() {}

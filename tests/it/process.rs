@@ -45,6 +45,18 @@ pub(crate) fn why403(arguments: &[&str]) -> Command {
     command
 }
 
+/// The same command with a limit, in blocks, to the size of a file that it may write.
+pub(crate) fn limited(plain: &Command, blocks: &str) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script]);
+    command.arg(plain.get_program()).args(plain.get_args());
+    command.env_clear().stdin(Stdio::null());
+    let variables = plain.get_envs();
+    command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    command
+}
+
 /// What a finished command left behind.
 #[derive(Debug)]
 pub(crate) struct Finished {
@@ -56,7 +68,11 @@ pub(crate) struct Finished {
 /// Runs the binary to its end.
 pub(crate) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
     let mut command = why403(arguments);
-    command.envs(variables.iter().copied());
+    finished(command.envs(variables.iter().copied()))
+}
+
+/// Runs a command to its end.
+pub(crate) fn finished(command: &mut Command) -> Finished {
     let output = command.output().unwrap();
     Finished {
         status: output.status.code(),

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::process::{Platform, run, why403};
+use crate::process::{Platform, finished, limited, run, why403};
 
 const SCENARIOS: &[&str] = &[
     "healthy",
@@ -104,4 +104,21 @@ fn what_cannot_be_saved_or_read_is_said() {
     }
     let named = run(&["diagnose", "--from", good, "--target", "default"], &[]);
     assert_eq!(named.status, Some(1), "{named:#?}");
+}
+
+/// The limit of a file's size comes with a signal that ends whoever does not handle it.
+#[test]
+fn a_file_that_may_not_grow_is_told_like_a_disk_that_is_full() {
+    let platform = Platform::start("healthy");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("evidence.json");
+    let mut plain = why403(&["diagnose", "--save", file.to_str().unwrap()]);
+    let unsaved = finished(&mut limited(plain.envs(platform.variables()), "0"));
+    assert_eq!(unsaved.status, Some(2), "{unsaved:#?}");
+    assert!(unsaved.stdout.contains("200 ok"), "{unsaved:#?}");
+    let said = format!("error: the evidence is not in {}: ", file.display());
+    assert!(unsaved.stderr.starts_with(&said), "{unsaved:#?}");
+    let mut help = limited(&why403(&["--help"]), "0");
+    help.stdout(std::fs::File::create(&file).unwrap());
+    assert_eq!(help.status().unwrap().code(), Some(0));
 }

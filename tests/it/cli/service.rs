@@ -7,7 +7,8 @@ use serde_json::Value;
 use why403::sim::{Route, Scripted};
 
 use crate::process::{
-    Platform, Running, ask, free_address, run, try_ask, wait_for, wait_until_probed, why403,
+    Platform, Running, ask, free_address, limited, run, try_ask, wait_for, wait_until_probed,
+    why403,
 };
 
 /// `serve` on `address` for the simulated platform.
@@ -169,14 +170,25 @@ fn after_sigterm_it_still_serves_and_a_second_one_ends_it_at_once() {
 
 #[test]
 fn a_closed_log_does_not_end_the_service() {
-    let platform = Platform::start("healthy");
-    let address = free_address();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
+    loses_its_log(writer.into(), "unlimited");
+}
+
+/// The limit of a file's size comes with a signal that ends whoever does not handle it.
+#[test]
+fn a_log_file_that_may_not_grow_does_not_end_the_service() {
+    loses_its_log(tempfile::tempfile().unwrap().into(), "0");
+}
+
+fn loses_its_log(log: Stdio, blocks: &str) {
+    let platform = Platform::start("healthy");
+    let address = free_address();
     let mut command = serve(&platform, address);
     command.env("WHY403__LOG__LEVEL", "trace");
     command.env("WHY403__SERVER__SHUTDOWN_DELAY", "0s");
-    command.stdout(Stdio::piped()).stderr(writer);
+    let mut command = limited(&command, blocks);
+    command.stdout(Stdio::piped()).stderr(log);
     let mut running = Running::start_as_is(&mut command);
     running.wait_until_listening(address);
     wait_until_probed(address, "");

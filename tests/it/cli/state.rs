@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::{
-    Finished, Platform, Running, ask, free_address, wait_for, wait_until_probed, why403,
+    Finished, Platform, Running, ask, free_address, limited, wait_for, wait_until_probed, why403,
 };
 
 const FILE: &str = "why403.redb";
@@ -256,19 +256,6 @@ fn a_directory_that_cannot_be_written_to_is_told() {
         refused(&platform, &directory);
     }
     assert_eq!(platform.simulator.requests().len(), 0, "nothing was called");
-}
-
-/// The same command with a limit, in blocks, to the size of a file that it may write.
-fn limited(plain: &Command, blocks: &str) -> Command {
-    let mut command = Command::new("sh");
-    // The signal that comes with this limit would end it; a disk that is full sends none.
-    let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
-    command.args(["-c", &script]);
-    command.arg(plain.get_program()).args(plain.get_args());
-    command.env_clear();
-    let variables = plain.get_envs();
-    command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
-    command
 }
 
 /// Sets the largest size of a file that the process may write to: a disk without room.

@@ -1,6 +1,6 @@
 //! The file: opened, read, written, and set aside where it cannot be used.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,8 @@ pub(super) enum Trouble {
     Io(io::Error),
     /// It is not ours, or broken.
     Unusable(String),
+    /// Another file stands in its place, or none; with what was in it, where that can be read.
+    Gone(Option<Pending>),
 }
 
 impl Trouble {
@@ -49,11 +51,23 @@ impl Trouble {
     }
 }
 
+/// The file that is written to.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// None as long as there is none, and where it was closed after a failure.
+    database: Option<Database>,
+    /// Which file it is, as long as that is known.
+    id: Option<Id>,
+}
+
+/// Device and inode, where the system has them.
+type Id = (u64, u64);
+
 /// The file when the service starts.
 #[derive(Debug)]
 pub(super) struct Opened {
     /// Trouble where the disk has no room to begin one; the keeper tries again.
-    pub database: Result<Database, Trouble>,
+    pub held: Result<Held, Trouble>,
     pub recalled: Recalled,
 }
 
@@ -63,15 +77,15 @@ impl Opened {
     fn of(
         path: &Path,
         is_new: bool,
-        opened: Result<(Database, Recalled), Trouble>,
+        opened: Result<(Held, Recalled), Trouble>,
     ) -> Result<Self, StoreError> {
         match opened {
-            Ok((database, recalled)) => Ok(Self {
-                database: Ok(database),
+            Ok((held, recalled)) => Ok(Self {
+                held: Ok(held),
                 recalled,
             }),
             Err(trouble @ Trouble::NoRoom(_)) if is_new => Ok(Self {
-                database: Err(trouble),
+                held: Err(trouble),
                 recalled: Recalled::default(),
             }),
             Err(trouble) => Err(StoreError::of(path, trouble)),
@@ -130,11 +144,15 @@ fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-fn open_and_read(path: &Path) -> Result<(Database, Recalled), Trouble> {
+fn open_and_read(path: &Path) -> Result<(Held, Recalled), Trouble> {
     guarded(|| {
-        let database = open_file(path)?;
+        let (database, id) = open_file(path)?;
         let recalled = read(&database)?;
-        Ok((database, recalled))
+        let held = Held {
+            database: Some(database),
+            id,
+        };
+        Ok((held, recalled))
     })
 }
 
@@ -147,7 +165,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
 }
 
 /// Opens the file, or makes it, readable for its owner only.
-fn open_file(path: &Path) -> Result<Database, Trouble> {
+fn open_file(path: &Path) -> Result<(Database, Option<Id>), Trouble> {
     match fs::metadata(path) {
         Ok(found) if !found.is_file() => {
             return Err(Trouble::Unusable("it is no regular file".to_owned()));
@@ -157,12 +175,25 @@ fn open_file(path: &Path) -> Result<Database, Trouble> {
     let is_new = is_new(path);
     let file = file_at(path).map_err(Trouble::of)?;
     let same = file.try_clone().map_err(Trouble::of)?;
+    let id = file.metadata().ok().map(|found| id(&found));
     let opened = database_in(file);
     if is_new && matches!(opened, Err(Trouble::NoRoom(_))) {
         // Half a beginning would count as broken the next time.
         let _emptied = same.set_len(0);
     }
-    opened
+    opened.map(|database| (database, id))
+}
+
+#[cfg(unix)]
+fn id(found: &Metadata) -> Id {
+    use std::os::unix::fs::MetadataExt as _;
+    (found.dev(), found.ino())
+}
+
+/// All are the same: what is open cannot be removed here.
+#[cfg(not(unix))]
+fn id(_: &Metadata) -> Id {
+    (0, 0)
 }
 
 /// Whether there is nothing in it.
@@ -251,18 +282,61 @@ fn lay_out(database: &Database) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Writes a batch, all of it or nothing; it is on the disk when this returns. A database that was
-/// closed after a failure is opened again first.
-pub(super) fn write(
-    database: Option<Database>,
-    path: &Path,
-    batch: &Pending,
-) -> Result<Database, Trouble> {
-    guarded(|| {
-        let database = database.map_or_else(|| open_file(path), Ok)?;
-        commit(&database, batch)?;
+impl Held {
+    /// Whether it is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.database.is_some()
+    }
+
+    /// Writes a batch, all of it or nothing; it is on the disk when this returns. What is gone is
+    /// noticed also when there is nothing to write. A database that was closed after a failure is
+    /// opened again first.
+    pub(super) fn write(&mut self, path: &Path, batch: &Pending) -> Result<(), Trouble> {
+        guarded(|| {
+            // Whoever writes to a file that was removed is told that all is well.
+            if self.id.is_some() && !self.is_at(path)? {
+                let left = std::mem::take(self);
+                return Err(Trouble::Gone(left.rescued()));
+            }
+            // Left closed when anything fails from here on, and opened anew the next time.
+            let database = match self.database.take() {
+                Some(database) => database,
+                None => self.begin(path)?,
+            };
+            if !batch.is_empty() {
+                commit(&database, batch)?;
+            }
+            self.database = Some(database);
+            Ok(())
+        })
+    }
+
+    fn begin(&mut self, path: &Path) -> Result<Database, Trouble> {
+        if let Some(directory) = path.parent() {
+            make(directory).map_err(Trouble::of)?;
+        }
+        let (database, id) = open_file(path)?;
+        self.id = id;
         Ok(database)
-    })
+    }
+
+    /// Whether it is this file that stands at `path`.
+    fn is_at(&self, path: &Path) -> Result<bool, Trouble> {
+        match fs::metadata(path) {
+            Ok(found) => Ok(self.id == Some(id(&found))),
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound | ErrorKind::NotADirectory => Ok(false),
+                _ => Err(Trouble::of(error)),
+            },
+        }
+    }
+
+    /// Everything in a file that has no name any more, but is still open.
+    fn rescued(self) -> Option<Pending> {
+        let database = self.database?;
+        let recalled = guarded(|| read(&database)).ok()?;
+        Some(recalled.into_pending())
+    }
 }
 
 fn commit(database: &Database, batch: &Pending) -> Result<(), Trouble> {

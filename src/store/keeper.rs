@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redb::Database;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::file::{Trouble, write};
+use super::file::{Held, Trouble};
 use super::{Pending, locked};
 
 /// How long what is no news may wait.
@@ -20,10 +19,19 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Longest wait for the last batch, at stop.
 const LAST: Duration = Duration::from_secs(5);
 
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    Written,
+    Failed,
+    /// The file is not there any more; what was in it waits with the batch.
+    Gone,
+}
+
 /// Writes what the store is told.
 #[derive(Debug)]
 pub struct Keeper {
-    database: Option<Database>,
+    held: Held,
     path: PathBuf,
     pending: Arc<Mutex<Pending>>,
     woken: watch::Receiver<()>,
@@ -34,17 +42,17 @@ pub struct Keeper {
 impl Keeper {
     /// Where there is no database yet, that is told, and it is tried again.
     pub(super) fn new(
-        database: Result<Database, Trouble>,
+        held: Result<Held, Trouble>,
         path: PathBuf,
         pending: Arc<Mutex<Pending>>,
         woken: watch::Receiver<()>,
     ) -> Self {
-        let (database, why) = match database {
-            Ok(database) => (Some(database), None),
-            Err(trouble) => (None, Some(said(trouble))),
+        let (held, why) = match held {
+            Ok(held) => (held, None),
+            Err(trouble) => (Held::default(), Some(said(trouble))),
         };
         let mut keeper = Self {
-            database,
+            held,
             path,
             pending,
             woken,
@@ -59,7 +67,7 @@ impl Keeper {
     /// The file is gone, and another one is to be written.
     #[cfg(test)]
     pub(super) fn lose_the_disk(&mut self, path: PathBuf) {
-        self.database = None;
+        self.held = Held::default();
         self.path = path;
     }
 
@@ -67,14 +75,10 @@ impl Keeper {
     /// `counted` is told of every batch whether it was written.
     pub async fn run(mut self, counted: impl Fn(bool)) {
         while self.is_wanted().await {
-            if !locked(&self.pending).is_empty() {
-                counted(self.write().await);
-            }
+            self.write(&counted).await;
         }
         let last = async {
-            if !locked(&self.pending).is_empty() {
-                counted(self.write().await);
-            }
+            self.write(&counted).await;
             self.close().await;
         };
         if tokio::time::timeout(LAST, last).await.is_err() {
@@ -99,38 +103,81 @@ impl Keeper {
         }
     }
 
-    async fn write(&mut self) -> bool {
+    /// Writes what there is; where the file is gone, that is a failure, and another one is begun.
+    async fn write(&mut self, counted: impl Fn(bool)) {
+        let is_idle = locked(&self.pending).is_empty();
+        if is_idle && !self.held.is_open() {
+            return;
+        }
+        let mut done = self.write_batch().await;
+        if done == Done::Gone {
+            counted(false);
+            done = self.write_batch().await;
+        } else if is_idle && done == Done::Written {
+            return;
+        }
+        counted(done == Done::Written);
+    }
+
+    async fn write_batch(&mut self) -> Done {
         let batch = Arc::new(std::mem::take(&mut *locked(&self.pending)));
-        let (database, path) = (self.database.take(), self.path.clone());
+        let (mut held, path) = (std::mem::take(&mut self.held), self.path.clone());
         let given = Arc::clone(&batch);
         let mut work = JoinSet::new();
-        work.spawn_blocking(move || write(database, &path, &given));
+        work.spawn_blocking(move || {
+            let written = held.write(&path, &given);
+            (held, written)
+        });
         let mut done = tokio::time::timeout(DEADLINE, work.join_next()).await;
         if done.is_err() {
             self.tell_failure("the disk does not answer");
             done = Ok(work.join_next().await);
         }
         let why = match done {
-            Ok(Some(Ok(Ok(database)))) => {
-                self.database = Some(database);
-                self.tell_success();
-                return true;
+            Ok(Some(Ok((held, written)))) => {
+                self.held = held;
+                match written {
+                    Ok(()) => {
+                        self.tell_success();
+                        return Done::Written;
+                    }
+                    Err(Trouble::Gone(rescued)) => {
+                        self.tell_gone(rescued.is_some());
+                        let mut pending = locked(&self.pending);
+                        pending.put_back(&batch);
+                        pending.put_back(&rescued.unwrap_or_default());
+                        return Done::Gone;
+                    }
+                    Err(trouble) => said(trouble),
+                }
             }
-            Ok(Some(Ok(Err(trouble)))) => said(trouble),
             Ok(Some(Err(error))) => error.to_string(),
             Ok(None) | Err(_) => "nothing was done".to_owned(),
         };
         locked(&self.pending).put_back(&batch);
         self.tell_failure(&why);
-        false
+        Done::Failed
     }
 
     /// Closing writes, too.
     async fn close(&mut self) {
-        let database = self.database.take();
+        let held = std::mem::take(&mut self.held);
         let mut work = JoinSet::new();
-        work.spawn_blocking(move || drop(database));
+        work.spawn_blocking(move || drop(held));
         work.join_next().await;
+    }
+
+    fn tell_gone(&self, is_rescued: bool) {
+        let what = if is_rescued {
+            "with everything that was in it"
+        } else {
+            "without what was in it, which cannot be read any more"
+        };
+        tracing::warn!(
+            path = %self.path.display(),
+            "{} is not the file any more that was written to, or is gone: a new one is begun, {what}",
+            self.path.display()
+        );
     }
 
     fn tell_failure(&mut self, why: &str) {
@@ -161,5 +208,6 @@ fn said(trouble: Trouble) -> String {
         Trouble::Locked => "another process uses it".to_owned(),
         Trouble::NoRoom(error) | Trouble::Io(error) => error.to_string(),
         Trouble::Unusable(why) => why,
+        Trouble::Gone(_) => "it is gone".to_owned(),
     }
 }

@@ -11,7 +11,7 @@ mod keeper;
 mod record;
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -96,6 +96,10 @@ impl StoreError {
                 path,
                 reason: io::Error::other(why),
             },
+            file::Trouble::Gone(_) => Self::File {
+                path,
+                reason: ErrorKind::NotFound.into(),
+            },
         }
     }
 }
@@ -108,10 +112,10 @@ impl StoreError {
 /// # Errors
 /// [`StoreError`] says which path, why, and what to do.
 pub fn open(directory: &Path, now: Timestamp) -> Result<(Store, Keeper, Recalled), StoreError> {
-    let file::Opened { database, recalled } = file::open(directory, now)?;
+    let file::Opened { held, recalled } = file::open(directory, now)?;
     let pending: Arc<Mutex<Pending>> = Arc::default();
     let (news, woken) = watch::channel(());
-    let keeper = Keeper::new(database, directory.join(FILE), Arc::clone(&pending), woken);
+    let keeper = Keeper::new(held, directory.join(FILE), Arc::clone(&pending), woken);
     Ok((Store { pending, news }, keeper, recalled))
 }
 
@@ -190,6 +194,25 @@ impl Recalled {
     fn past(&mut self, target: &str, operation: &str) -> &mut Past {
         let key = (target.to_owned(), operation.to_owned());
         self.of.entry(key).or_default()
+    }
+
+    /// All of it, to be written to another file.
+    fn into_pending(self) -> Pending {
+        let mut pending = Pending::default();
+        for ((target, operation), past) in self.of {
+            let Ok(target) = Name::new(&target) else {
+                continue;
+            };
+            for episode in past.episodes {
+                let key = (target.clone(), operation.clone(), episode.id);
+                pending.episodes.insert(key, Some(Arc::new(episode)));
+            }
+            if let Some(good) = past.good {
+                let key = (target, operation);
+                pending.good.insert(key, Some(Arc::new(good)));
+            }
+        }
+        pending
     }
 }
 

@@ -217,6 +217,8 @@ async fn what_could_not_be_written_is_written_later() {
     let directory = tempfile::tempdir().unwrap();
     let (store, mut keeper, _) = open(directory.path(), at(0)).unwrap();
     let elsewhere = directory.path().join("later");
+    // A directory that is missing would be made.
+    std::fs::write(&elsewhere, "in the way").unwrap();
     keeper.lose_the_disk(elsewhere.join(FILE));
     let counts = Arc::new([AtomicU32::new(0), AtomicU32::new(0)]);
     let counted = Arc::clone(&counts);
@@ -231,7 +233,7 @@ async fn what_could_not_be_written_is_written_later() {
         store.keep(&Arc::new(episode(2)));
     }
     assert_eq!(count(true), 0);
-    std::fs::create_dir(&elsewhere).unwrap();
+    std::fs::remove_file(&elsewhere).unwrap();
     while count(true) == 0 {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
@@ -242,4 +244,60 @@ async fn what_could_not_be_written_is_written_later() {
     let ids = recalled.take(&target(), Operation::queues()).episodes;
     assert_eq!(ids.iter().map(|one| one.id).collect::<Vec<_>>(), [1, 2]);
     end(store, keeper).await;
+}
+
+/// Whoever writes to a file that was removed is told that all is well, and loses it at the end.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_removed_or_replaced_is_begun_anew_with_all_that_was_in_it() {
+    type Loss = fn(&Path);
+    let losses: &[Loss] = &[
+        |state| std::fs::remove_file(state.join(FILE)).unwrap(),
+        |state| std::fs::remove_dir_all(state).unwrap(),
+        |state| {
+            std::fs::rename(state, state.with_file_name("before")).unwrap();
+            std::fs::create_dir(state).unwrap();
+        },
+        |state| {
+            std::fs::rename(state.join(FILE), state.join("before")).unwrap();
+            std::fs::write(state.join(FILE), "").unwrap();
+        },
+    ];
+    for (number, lose) in losses.iter().enumerate() {
+        let outer = tempfile::tempdir().unwrap();
+        let state = outer.path().join("state");
+        let (store, keeper, _) = open(&state, at(0)).unwrap();
+        let counts = Arc::new([AtomicU32::new(0), AtomicU32::new(0)]);
+        let counted = Arc::clone(&counts);
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(keeper.run(move |written| {
+            counted[usize::from(written)].fetch_add(1, Ordering::Relaxed);
+        }));
+        let count = |written: bool| counts[usize::from(written)].load(Ordering::Relaxed);
+        store.keep(&Arc::new(episode(1)));
+        let good = Arc::new(standing());
+        store.good(&target(), Operation::queues(), good, true);
+        while count(true) == 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let before = count(true);
+        lose(&state);
+        // Once it is noticed because there is something to write, and once although there is not.
+        if number % 2 == 0 {
+            store.keep(&Arc::new(episode(2)));
+        }
+        for _ in 0..90 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!((count(false), count(true)), (1, before + 1), "{number}");
+        store.keep(&Arc::new(episode(2)));
+        drop(store);
+        tasks.join_next().await.unwrap().unwrap();
+        assert_eq!((count(false), count(true)), (1, before + 2), "{number}");
+        let (store, keeper, mut recalled) = open(&state, at(0)).unwrap();
+        let past = recalled.take(&target(), Operation::queues());
+        assert_eq!(past.episodes, [episode(1), episode(2)], "{number}");
+        assert_eq!(past.good, Some(standing()), "{number}");
+        end(store, keeper).await;
+    }
 }

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{Granted, granted, refresh_token};
 use super::policy::{
-    FLOOR, FORCED_PAUSE, FailureKind, Failures, invalidation_pause, never_send_margin, pause,
-    refresh_after,
+    FLOOR, FORCED_PAUSE, FailureKind, Failures, invalidation_pause, never_send_margin, obeyed,
+    pause, refresh_after,
 };
 use super::request::request;
 use super::secret::Secrets;
@@ -21,7 +21,6 @@ use super::{
 use crate::clock::Moment;
 use crate::diagnosis::{Outcome, is_definitive, mint_outcome};
 use crate::evidence::{Exchange, MintFailure, Step, TokenFacts};
-use crate::schedule::clamp_retry_after;
 use crate::target::{Credential, Grant};
 use crate::upstream::{BODY_CAP_BYTES, Call, Withheld};
 
@@ -411,8 +410,7 @@ impl Minter {
             .exchange
             .as_ref()
             .and_then(Exchange::answer)
-            .and_then(|answer| answer.retry_after(failure.at.wall))
-            .map(clamp_retry_after);
+            .and_then(|answer| obeyed(answer.status, answer.retry_after(failure.at.wall)?));
         let pause = pause(self.failures, asked, (self.setup.random)());
         self.due = failure.at.elapsed.saturating_add(pause);
         let next = failure.at.plus(pause);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::schedule::backoff;
+use crate::schedule::{backoff, clamp_retry_after};
 
 /// Lifetime assumed when the token endpoint names none.
 pub(super) const DEFAULT_LIFETIME: Duration = Duration::from_mins(5);
@@ -20,6 +20,9 @@ const INVALIDATION_PAUSE: Duration = Duration::from_mins(1);
 const LONGEST_INVALIDATION_PAUSE: Duration = Duration::from_mins(30);
 /// Least time between two forced refreshes.
 pub(super) const FORCED_PAUSE: Duration = Duration::from_secs(30);
+
+/// Longest pause that an overload may ask for; a rate limit is known better by whoever sets it.
+const LONGEST_OVERLOAD: Duration = Duration::from_mins(5);
 
 /// For this long a token minted beside the cached one serves all experiments.
 pub(super) const BESIDE_SHARED: Duration = Duration::from_mins(1);
@@ -95,6 +98,18 @@ impl Failures {
             kind,
             count: before.saturating_add(1),
         }
+    }
+}
+
+/// How much of what an answer with this status asks for in `Retry-After` is obeyed.
+///
+/// Only a rate limit and an overload may ask: whatever else sends the header, such as a gateway in
+/// front, would keep an endpoint that works again from being asked.
+pub(super) fn obeyed(status: u16, asked: Duration) -> Option<Duration> {
+    match status {
+        429 => Some(clamp_retry_after(asked)),
+        503 => Some(clamp_retry_after(asked).min(LONGEST_OVERLOAD)),
+        _ => None,
     }
 }
 

@@ -306,10 +306,18 @@ async fn retry_after_is_obeyed_within_limits() {
     for (status, value, least, most) in [
         (429, "120", 120, 121),
         (503, "120", 120, 121),
-        (400, "120", 120, 121),
         (429, date, 299, 301),
         (429, "99999999", 3_600, 3_601),
         (429, "999999999999999999999999", 3_600, 3_601),
+        (503, "99999999", 300, 301),
+        // Whoever limits no rate and is not overloaded may not ask.
+        (200, "3600", 1, 2),
+        (204, "3600", 1, 2),
+        (400, "3600", 1, 2),
+        (401, "3600", 60, 120),
+        (403, "3600", 1, 2),
+        (500, "3600", 1, 2),
+        (502, "3600", 1, 2),
         // Nonsense, and what is shorter than our own pause, leaves it at that.
         (503, "0", 1, 2),
         (503, "-1", 1, 2),

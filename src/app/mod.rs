@@ -254,7 +254,7 @@ impl App {
     async fn reload(&mut self, read: reload::Read) {
         let used = match read {
             Ok(loaded) => self.go_on_with(loaded).await,
-            Err(problems) => Err(problems.to_string()),
+            Err(why) => Err(why),
         };
         self.metrics.reloaded(used.is_ok());
         if let Err(why) = used {

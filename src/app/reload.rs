@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
 
 use crate::clock::Clock;
-use crate::config::{self, Loaded, Problems, Sources, TlsRoots};
+use crate::config::{self, Loaded, Problems, Reading, Sources, TlsRoots, Unread};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(15);
@@ -29,21 +28,17 @@ pub struct Reloads {
     pub asked: mpsc::Receiver<()>,
 }
 
-/// What was read: a configuration, or everything that is wrong with it.
-pub(super) type Read = Result<Loaded, Problems>;
+/// What was read: a configuration, or what is wrong with it.
+pub(super) type Read = Result<Loaded, String>;
 
 /// Reads until whoever wants to know is gone; `roots` are those of the configuration in use.
 pub(super) async fn run(
     mut reloads: Reloads,
-    mut roots: TlsRoots,
+    roots: TlsRoots,
     clock: Clock,
     read: mpsc::Sender<Read>,
 ) {
-    // What the authorities were when they were read, which is a moment ago.
-    let mut known = Content {
-        file: content(&reloads.sources, &roots).await.file,
-        roots: roots.digest(),
-    };
+    let mut files = Files::new(reloads.sources, roots, clock.clone()).await;
     // What was wrong the last time: the reason may lie in another file, which is mended later.
     let mut wrong: Option<String> = None;
     loop {
@@ -52,24 +47,27 @@ pub(super) async fn run(
             Some(()) = reloads.asked.recv() => true,
             () = clock.sleep_until(due) => false,
         };
-        let is_same = !is_asked && content(&reloads.sources, &roots).await == known;
-        if is_same && wrong.is_none() {
-            continue;
-        }
-        if !is_same {
-            known = settled(&reloads.sources, &roots, &clock).await;
-        }
-        while reloads.asked.try_recv().is_ok() {}
-        let sources = reloads.sources.clone();
-        let Ok(loaded) = spawn_blocking(move || config::load(&sources)).await else {
-            continue;
+        let is_same = if is_asked {
+            Ok(false)
+        } else {
+            files.are_the_same().await
         };
-        if let Ok(loaded) = &loaded {
-            roots = loaded.config.network.tls_roots.clone();
-            known.roots = roots.digest();
+        if is_same == Ok(true) && wrong.is_none() {
+            continue;
         }
-        let now_wrong = loaded.as_ref().err().map(ToString::to_string);
-        let is_told = is_same && now_wrong == wrong;
+        let again = async {
+            if !is_same? {
+                files.settle().await?;
+            }
+            while reloads.asked.try_recv().is_ok() {}
+            files.load().await
+        };
+        let loaded = again.await;
+        // What cannot be read in time has not changed, as far as anybody can tell.
+        let is_known = is_same == Ok(true) || (loaded.is_err() && !is_asked);
+        let loaded = loaded.unwrap_or_else(|why| Err(format!("a file of it {why}")));
+        let now_wrong = loaded.as_ref().err().cloned();
+        let is_told = is_known && now_wrong == wrong;
         wrong = now_wrong;
         if is_told {
             continue;
@@ -87,29 +85,128 @@ struct Content {
     roots: Option<[u8; 32]>,
 }
 
-/// The content when it has been the same for a moment.
-async fn settled(sources: &Sources, roots: &TlsRoots, clock: &Clock) -> Content {
-    let mut before = content(sources, roots).await;
-    for _ in 0..MOST_LOOKS {
-        let later = clock.now().elapsed.saturating_add(SETTLED);
-        clock.sleep_until(later).await;
-        let now = content(sources, roots).await;
-        if now == before {
-            break;
-        }
-        before = now;
-    }
-    before
+/// The files of the configuration, and what they held when it was read.
+///
+/// A disk that is dead keeps a thread for each kind of read, and nobody waits for it for long.
+struct Files {
+    sources: Sources,
+    /// Those of the configuration that was read last and good.
+    roots: TlsRoots,
+    clock: Clock,
+    known: Content,
+    looks: Reading<Content>,
+    loads: Reading<Result<Loaded, Problems>>,
 }
 
-async fn content(sources: &Sources, roots: &TlsRoots) -> Content {
-    let (sources, roots) = (sources.clone(), roots.clone());
-    let read = spawn_blocking(move || Content {
-        file: config::read_file(&sources).map(|bytes| Sha256::digest(&bytes).into()),
-        roots: config::read_roots(&roots),
-    });
-    read.await.unwrap_or(Content {
-        file: None,
-        roots: None,
-    })
+impl Files {
+    async fn new(sources: Sources, roots: TlsRoots, clock: Clock) -> Self {
+        let mut files = Self {
+            // What the authorities were when they were read, which is a moment ago.
+            known: Content {
+                file: None,
+                roots: roots.digest(),
+            },
+            sources,
+            roots,
+            clock,
+            looks: Reading::default(),
+            loads: Reading::default(),
+        };
+        files.known.file = files.look().await.ok().and_then(|content| content.file);
+        files
+    }
+
+    async fn are_the_same(&mut self) -> Result<bool, Unread> {
+        Ok(self.look().await? == self.known)
+    }
+
+    async fn look(&mut self) -> Result<Content, Unread> {
+        let (sources, roots) = (self.sources.clone(), self.roots.clone());
+        let look = move || Content {
+            file: config::read_file(&sources).map(|bytes| Sha256::digest(&bytes).into()),
+            roots: config::read_roots(&roots),
+        };
+        self.looks.again(look).await
+    }
+
+    /// Waits until the content has been the same for a moment.
+    async fn settle(&mut self) -> Result<(), Unread> {
+        let mut before = self.look().await?;
+        for _ in 0..MOST_LOOKS {
+            let later = self.clock.now().elapsed.saturating_add(SETTLED);
+            self.clock.sleep_until(later).await;
+            let now = self.look().await?;
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+        self.known = before;
+        Ok(())
+    }
+
+    async fn load(&mut self) -> Result<Read, Unread> {
+        let sources = self.sources.clone();
+        let loaded = self.loads.again(move || config::load(&sources)).await?;
+        if let Ok(loaded) = &loaded {
+            self.roots = loaded.config.network.tls_roots.clone();
+            self.known.roots = self.roots.digest();
+        }
+        Ok(loaded.map_err(|problems| problems.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc as blocking;
+
+    use tokio::runtime;
+    use tokio::task::{JoinSet, spawn_blocking};
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::config::Environment;
+
+    /// As on a dead disk: no thread is free for a read, and none ends.
+    #[test]
+    fn a_configuration_that_cannot_be_read_in_time_is_told_once_and_read_later() {
+        let mut builder = runtime::Builder::new_current_thread();
+        let builder = builder.enable_all().max_blocking_threads(1);
+        let runtime = builder.start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let (asking, asked) = mpsc::channel(1);
+            let (sender, mut read) = mpsc::channel(1);
+            let clock = Clock::simulated("2026-03-02T12:00:00Z".parse().unwrap());
+            let sources = Sources {
+                environment: Environment::from_pairs([
+                    ("GENESYS_CLOUD_CLIENT_ID", "id"),
+                    ("GENESYS_CLOUD_CLIENT_SECRET", "secret"),
+                ]),
+                ..Sources::default()
+            };
+            let reloads = Reloads { sources, asked };
+            let mut running = JoinSet::new();
+            running.spawn(run(reloads, TlsRoots::Bundled, clock, sender));
+            tokio::time::sleep(LOOK * 2).await;
+            assert!(read.try_recv().is_err(), "nothing has changed");
+            let (end, hangs) = blocking::channel::<()>();
+            let disk = spawn_blocking(move || hangs.recv());
+            let told = "a file of it cannot be read in time";
+            for is_asked in [false, true] {
+                if is_asked {
+                    asking.send(()).await.unwrap();
+                }
+                for _ in 0..120 {
+                    advance(Duration::from_secs(1)).await;
+                    tokio::task::yield_now().await;
+                }
+                let unread = read.try_recv().unwrap();
+                assert_eq!(unread.err().as_deref(), Some(told));
+                assert!(read.try_recv().is_err(), "it is told once");
+            }
+            end.send(()).unwrap();
+            disk.await.unwrap().unwrap();
+            assert!(read.recv().await.unwrap().is_ok());
+        });
+    }
 }

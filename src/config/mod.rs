@@ -21,6 +21,7 @@ mod layer;
 mod nearest;
 mod problem;
 mod profile;
+mod reading;
 mod resolve;
 mod rotation;
 mod secret;
@@ -39,6 +40,7 @@ pub use duration::format as format_duration;
 pub use duration::read as read_duration;
 pub use environment::Environment;
 pub use problem::{Problem, Problems, Severity, Source};
+pub use reading::{FILE_TIMEOUT, Reading, Unread};
 pub use rotation::replace_secret_file;
 pub use secret::{
     SecretFileError, SecretKind, read_admin_token, read_secret_file, secret_can_be,

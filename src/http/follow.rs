@@ -5,9 +5,8 @@
 
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
-
 use crate::clock::Clock;
+use crate::config::Reading;
 
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_secs(15);
@@ -31,18 +30,15 @@ pub(super) async fn follow<T: Send + 'static>(
     look: impl Fn() -> Found<T> + Clone + Send + 'static,
     mut take: impl FnMut(Result<T, String>),
 ) {
+    let mut looks = Reading::default();
     loop {
         pause(&clock, LOOK).await;
-        let Ok(first) = spawn_blocking(look.clone()).await else {
-            continue;
-        };
+        let first = look_in_time(&mut looks, look.clone()).await;
         if first.content == known {
             continue;
         }
         pause(&clock, SETTLED).await;
-        let Ok(again) = spawn_blocking(look.clone()).await else {
-            continue;
-        };
+        let again = look_in_time(&mut looks, look.clone()).await;
         if again.content == first.content {
             known = again.content;
             take(again.value);
@@ -50,7 +46,62 @@ pub(super) async fn follow<T: Send + 'static>(
     }
 }
 
+/// What hangs cannot be read, like what is not there, until it ends.
+async fn look_in_time<T: Send + 'static>(
+    looks: &mut Reading<Found<T>>,
+    look: impl FnOnce() -> Found<T> + Send + 'static,
+) -> Found<T> {
+    let unread = |why: String| Found {
+        content: Err(why.clone()),
+        value: Err(why),
+    };
+    let found = looks.again(look).await;
+    found.unwrap_or_else(|why| unread(why.to_string()))
+}
+
 async fn pause(clock: &Clock, time: Duration) {
     let until = clock.since_start().saturating_add(time);
     clock.sleep_until(until).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tokio::runtime;
+    use tokio::task::{JoinSet, spawn_blocking};
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// As on a dead disk: no thread is free for the look, and none ends.
+    #[test]
+    fn a_look_that_hangs_is_told_once_and_the_next_change_is_taken() {
+        let mut builder = runtime::Builder::new_current_thread();
+        let builder = builder.enable_all().max_blocking_threads(1);
+        let runtime = builder.start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let (end, hangs) = mpsc::channel::<()>();
+            let disk = spawn_blocking(move || hangs.recv());
+            let clock = Clock::simulated("2026-03-02T12:00:00Z".parse().unwrap());
+            let look = || Found {
+                content: Ok([2; 32]),
+                value: Ok("new"),
+            };
+            let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
+            let take = move |found| told.send(found).unwrap();
+            let mut following = JoinSet::new();
+            following.spawn(follow(clock, Ok([1; 32]), look, take));
+            for _ in 0..120 {
+                advance(Duration::from_secs(1)).await;
+                tokio::task::yield_now().await;
+            }
+            let late = Err("cannot be read in time".to_owned());
+            assert_eq!(tells.try_recv().unwrap(), late);
+            assert!(tells.try_recv().is_err(), "it is told once");
+            end.send(()).unwrap();
+            disk.await.unwrap().unwrap();
+            assert_eq!(tells.recv().await.unwrap(), Ok("new"));
+        });
+    }
 }

@@ -2,19 +2,16 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::config::{
-    SecretFileError, SecretKind, read_secret_file, replace_secret_file, secret_file_modified,
+    FILE_TIMEOUT, Reading, SecretFileError, SecretKind, read_secret_file, replace_secret_file,
+    secret_file_modified,
 };
 use crate::target::{Credential, Grant, Name, Secret};
-
-/// Longest time to read or to replace a secret's file.
-const FILE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The secrets of one credential.
 #[derive(Debug)]
@@ -36,7 +33,7 @@ impl Secrets {
             seen: secret.value.clone(),
             unreadable: false,
             unstored: false,
-            reading: None,
+            reading: Reading::default(),
             outdated: false,
             writing: None,
         };
@@ -105,8 +102,8 @@ struct SecretSource {
     unreadable: bool,
     /// Whether the file lacks the value, because it could not be written; told once, too.
     unstored: bool,
-    /// The read that is under way.
-    reading: Option<JoinHandle<Read>>,
+    /// The reads of the file.
+    reading: Reading<Read>,
     /// Whether the file was written since that read began, which may tell what was there before.
     outdated: bool,
     /// The write that is under way.
@@ -128,16 +125,9 @@ impl SecretSource {
             return false;
         }
         let kind = self.kind;
-        // A read that hangs, as on a dead disk, keeps a thread until it ends: one is enough.
-        let read = self.reading.get_or_insert_with(|| {
-            spawn_blocking(move || (secret_file_modified(&path), read_secret_file(&path, kind)))
-        });
-        let Ok(ended) = tokio::time::timeout(FILE_TIMEOUT, read).await else {
-            self.keep("cannot be read in time");
-            return false;
-        };
-        self.reading = None;
-        if std::mem::take(&mut self.outdated) {
+        let read = move || (secret_file_modified(&path), read_secret_file(&path, kind));
+        let ended = self.reading.again(read).await;
+        if !self.reading.is_under_way() && std::mem::take(&mut self.outdated) {
             return false;
         }
         match ended {
@@ -153,8 +143,8 @@ impl SecretSource {
                 }
                 false
             }
-            Err(_) => {
-                self.keep("cannot be read: the read ended early");
+            Err(why) => {
+                self.keep(&why.to_string());
                 false
             }
         }
@@ -205,7 +195,7 @@ impl SecretSource {
         let Some(path) = self.file.clone() else {
             return;
         };
-        self.outdated = self.reading.is_some();
+        self.outdated = self.reading.is_under_way();
         // Two writes at a time could end in the wrong order.
         if self.has_written().await {
             let secret = self.value.clone();
@@ -294,7 +284,7 @@ mod tests {
                 let (changed, ()) = tokio::join!(source.reread(), advance(FILE_TIMEOUT));
                 assert!(!changed && source.unreadable);
                 assert_eq!(source.value.expose_secret(), "the-old-one");
-                reads.extend(source.reading.as_ref().map(JoinHandle::id));
+                reads.extend(source.reading.id());
             }
             reads.dedup();
             assert_eq!(reads.len(), 1, "it is the same read");
@@ -314,7 +304,7 @@ mod tests {
         std::fs::write(&path, "the-old-one").unwrap();
         let mut source = source(&path);
         let old = SecretString::from("the-old-one");
-        source.reading = Some(spawn_blocking(move || (None, Ok(old))));
+        source.reading = Reading::begun(move || (None, Ok(old)));
         source.rotate(SecretString::from("the-new-one")).await;
         for _ in 0..2 {
             assert!(!source.reread().await, "nobody else replaced it");
@@ -338,7 +328,7 @@ mod tests {
             seen: old(),
             unreadable: false,
             unstored: false,
-            reading: None,
+            reading: Reading::default(),
             outdated: false,
             writing: None,
         }

@@ -361,3 +361,31 @@ fn a_start_without_room_goes_on_in_memory_until_there_is_some() {
     assert_eq!(episodes(address).len(), 1);
     stopped(running);
 }
+
+#[test]
+fn a_directory_that_is_removed_meanwhile_is_made_again_with_all_that_was_in_it() {
+    let outer = tempfile::tempdir().unwrap();
+    let directory = outer.path().join("state");
+    let platform = Platform::start("role-removed");
+    let (running, address) = start(&platform, &directory);
+    wait_until_probed(address, "");
+    wait_until_written(address, 1);
+    let written = writes(address, "ok");
+    fs::remove_dir_all(&directory).unwrap();
+    platform.simulator.set_scenario("healthy").unwrap();
+    wait_for("it has written again", || {
+        (writes(address, "ok") > written).then_some(())
+    });
+    assert!(writes(address, "failed") >= 1.0);
+    let before = episodes(address);
+    running.signal("KILL");
+    let said = running.finish().stderr;
+    let told = "a new one is begun, with everything that was in it";
+    assert_eq!(said.matches(told).count(), 1, "{said}");
+    let (running, address) = start(&platform, &directory);
+    wait_until_probed(address, "");
+    let after = episodes(address);
+    assert_eq!(after.len(), 1, "{after:#?}");
+    assert_eq!(after[0]["began"], before[0]["began"]);
+    stopped(running);
+}

@@ -68,7 +68,7 @@ async fn probed(
     match tokio::time::timeout(limit, monitor.scrape(target)).await {
         Ok(Ok(snapshot)) => Ok(Some(snapshot)),
         // The platform asked not to be called: what it said then still stands.
-        Ok(Err(Declined::TooSoon(_))) => Ok(Some(monitor.snapshot())),
+        Ok(Err(Declined::TooSoon(_) | Declined::LeftAlone(_))) => Ok(Some(monitor.snapshot())),
         Ok(Err(declined)) => Err(Problem::not_examined(&declined)),
         Err(_) => Ok(None),
     }

@@ -204,7 +204,7 @@ impl Problem {
             Declined::Unknown => Self::bare(unknown),
             Declined::NotRefreshable => Self::bare(Kind::NotRefreshable),
             Declined::Stopping => Self::stopping(),
-            Declined::TooSoon(wait) => {
+            Declined::TooSoon(wait) | Declined::LeftAlone(wait) => {
                 let seconds = whole_seconds(*wait);
                 Self {
                     retry_after: Some(*wait),

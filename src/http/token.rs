@@ -114,7 +114,7 @@ fn entry((name, result): &Attempt, now: Moment) -> Entry<'_> {
             Ok(facts) => ("refreshed", None, Some(wire::token(facts, now))),
             Err(outcome) => ("failed", Some(outcome.slug()), None),
         },
-        Err(Declined::TooSoon(_)) => ("too_soon", None, None),
+        Err(Declined::TooSoon(_) | Declined::LeftAlone(_)) => ("too_soon", None, None),
         Err(Declined::NotRefreshable) => ("not_refreshable", None, None),
         Err(Declined::Unknown) => ("unknown", None, None),
         Err(Declined::Stopping) => ("stopping", None, None),
@@ -150,7 +150,7 @@ fn why_not(attempts: &[Attempt]) -> Problem {
 fn rank(declined: &Declined) -> u8 {
     match declined {
         Declined::Stopping => 0,
-        Declined::TooSoon(_) => 1,
+        Declined::TooSoon(_) | Declined::LeftAlone(_) => 1,
         Declined::NotRefreshable => 2,
         Declined::Unknown => 3,
     }

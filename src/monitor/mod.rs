@@ -65,12 +65,24 @@ struct Directory {
 pub enum Declined {
     /// No target or credential has this name.
     Unknown,
-    /// Too many requests of this kind; ask again after this time.
+    /// Too many requests of this kind, by why403's own measure; ask again after this time.
     TooSoon(Duration),
+    /// The platform asked to be left alone; ask again after this time.
+    LeftAlone(Duration),
     /// The credential's token was given to us and cannot be refreshed.
     NotRefreshable,
     /// The service is stopping.
     Stopping,
+}
+
+impl Declined {
+    /// After which time it may be asked again, where that would help.
+    fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::TooSoon(wait) | Self::LeftAlone(wait) => Some(*wait),
+            Self::Unknown | Self::NotRefreshable | Self::Stopping => None,
+        }
+    }
 }
 
 /// What a forced refresh led to.

@@ -127,14 +127,15 @@ impl Watch {
             }
             let now = self.clock.now().elapsed;
             if !waiting.is_empty() && now < not_before {
-                decline(waiting, not_before.saturating_sub(now));
+                let wait = not_before.saturating_sub(now);
+                decline(waiting, &Declined::LeftAlone(wait));
                 continue;
             }
             let purpose = purpose(&waiting);
             let found = if last.answers(purpose, now) {
                 Vec::new()
             } else if let Err(wait) = self.allowed(purpose, now) {
-                decline(waiting, wait);
+                decline(waiting, &Declined::TooSoon(wait));
                 continue;
             } else {
                 // A watch rests most of the time, and needs no room for a round then.
@@ -306,13 +307,10 @@ fn lag(round: &[Examined], due: Duration) -> Option<Duration> {
     Some(first.sent_at.elapsed.saturating_sub(due))
 }
 
-fn decline(waiting: Vec<Request>, wait: Duration) {
+fn decline(waiting: Vec<Request>, why: &Declined) {
     for request in waiting {
         // Whoever asked may have gone away.
-        request
-            .reply
-            .send(Err(Declined::TooSoon(wait)))
-            .unwrap_or_default();
+        request.reply.send(Err(why.clone())).unwrap_or_default();
     }
 }
 

@@ -144,12 +144,9 @@ impl Watching<'_> {
             let (at, purpose) = match next {
                 Next::Look(at, purpose) => (at, purpose),
                 Next::End(result) => return Ok(self.ended(monitor, result, None)),
-                Next::Limited(wait) => {
-                    let why = format!(
-                        "The platform limits the rate and may not be asked for another {} s.",
-                        wait.as_secs().saturating_add(1)
-                    );
-                    return Ok(self.ended(monitor, Verified::Undetermined, Some(why)));
+                Next::Declined(declined) => {
+                    let why = Some(not_looked(&declined).ok_or(declined)?);
+                    return Ok(self.ended(monitor, Verified::Undetermined, why));
                 }
             };
             let look = async {
@@ -171,12 +168,11 @@ impl Watching<'_> {
                     plan.look(now, purpose);
                     plan.after(now, self.take_in(snapshot))
                 }
-                Ok(Err(Declined::TooSoon(wait))) => plan.declined(now, wait, purpose),
                 Ok(Err(Declined::Stopping)) if !self.looks.is_empty() => {
                     let why = "It was ended before it was settled.".to_owned();
                     return Ok(self.ended(monitor, Verified::Undetermined, Some(why)));
                 }
-                Ok(Err(declined)) => return Err(declined),
+                Ok(Err(declined)) => plan.declined(now, declined, purpose),
                 Err(_) => plan.after(now, NOTHING),
             };
         }
@@ -252,6 +248,21 @@ impl Watching<'_> {
         let after = Duration::try_from(after).unwrap_or_default();
         (progress(before, last).verified() == result).then(|| summary(before, &own, after))
     }
+}
+
+/// Whose limit it is that no look was made any more, and what to do; none where it is no limit.
+fn not_looked(declined: &Declined) -> Option<String> {
+    let seconds = declined.wait()?.as_secs().saturating_add(1);
+    Some(match declined {
+        Declined::LeftAlone(_) => format!(
+            "The platform asked not to be called for another {seconds} s, as it does where it limits \
+             the rate or has too much to do: verify again after that."
+        ),
+        _ => format!(
+            "Too much was asked of why403 in a short time, and it makes no more calls for now, so that \
+             the platform's limit is left to the integration: verify again in {seconds} s."
+        ),
+    })
 }
 
 /// What a look shows that brought nothing.

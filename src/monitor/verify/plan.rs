@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::Purpose;
+use super::super::{Declined, Purpose};
 use crate::diagnosis::verify::{Progress, Verified};
 
 /// Pauses between looks; the last one is repeated.
@@ -21,14 +21,14 @@ const FRESH_PAUSE: Duration = Duration::from_mins(1);
 const REST: Duration = Duration::from_secs(2);
 
 /// What is done next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// A look, at this time.
     Look(Duration, Purpose),
     /// Nothing: it is settled, or the time is over.
     End(Verified),
-    /// Nothing: the platform may not be asked for longer than what is left of the time.
-    Limited(Duration),
+    /// Nothing: it may not be asked, at least for longer than what is left of the time.
+    Declined(Declined),
 }
 
 /// What a look showed, as far as the plan depends on it.
@@ -95,12 +95,12 @@ impl Plan {
         }
     }
 
-    /// What follows when the platform may not be asked for this time.
-    pub(super) fn declined(&self, now: Duration, wait: Duration, purpose: Purpose) -> Next {
-        if wait > self.left(now) {
-            return Next::Limited(wait);
+    /// What follows when a look was not made.
+    pub(super) fn declined(&self, now: Duration, declined: Declined, purpose: Purpose) -> Next {
+        match declined.wait() {
+            Some(wait) if wait <= self.left(now) => Next::Look(now.saturating_add(wait), purpose),
+            _ => Next::Declined(declined),
         }
-        Next::Look(now.saturating_add(wait), purpose)
     }
 
     /// One more fresh token at most, when it can tell something.
@@ -145,7 +145,7 @@ mod tests {
                     next = plan.after(at, shown(seconds));
                 }
                 Next::End(verified) => return (all, verified),
-                Next::Limited(wait) => panic!("{wait:?}"),
+                Next::Declined(why) => panic!("{why:?}"),
             }
         }
     }
@@ -195,9 +195,11 @@ mod tests {
     fn a_rate_limit_is_waited_for_if_there_is_time() {
         let second = Duration::from_secs(1);
         let plan = Plan::new(Duration::ZERO, 60 * second);
-        let next = plan.declined(20 * second, 40 * second, Purpose::Fresh);
-        assert_eq!(next, Next::Look(60 * second, Purpose::Fresh));
-        let next = plan.declined(20 * second, 41 * second, Purpose::Fresh);
-        assert_eq!(next, Next::Limited(41 * second));
+        for limit in [Declined::TooSoon, Declined::LeftAlone] {
+            let next = plan.declined(20 * second, limit(40 * second), Purpose::Fresh);
+            assert_eq!(next, Next::Look(60 * second, Purpose::Fresh));
+            let next = plan.declined(20 * second, limit(41 * second), Purpose::Fresh);
+            assert_eq!(next, Next::Declined(limit(41 * second)));
+        }
     }
 }

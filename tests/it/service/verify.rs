@@ -174,6 +174,28 @@ async fn a_rate_limit_is_waited_for_and_never_tried() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whose_limit_it_is_that_nothing_was_looked_at_is_said() {
+    let (platform, service) = met("role-removed").await;
+    let mut document = Value::Null;
+    for _ in 0..30 {
+        document = verified(&service, "limit=0s", seconds(0), || {}).await;
+        if result(&document) == "undetermined" {
+            break;
+        }
+    }
+    // The platform has refused nobody: it is why403 that makes no more calls.
+    assert_says(&document, "Too much was asked of why403");
+    assert_says(&document, "verify again in");
+    pass(seconds(60)).await;
+    platform.simulator.set_scenario("rate-limited").unwrap();
+    let fresh = service.get("/diagnose?fresh=1").await;
+    assert_eq!(fresh.status, 200, "{}", fresh.text());
+    let document = verified(&service, "limit=0s", seconds(0), || {}).await;
+    assert_eq!(result(&document), "undetermined");
+    assert_says(&document, "The platform asked not to be called for another");
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_nothing_was_wrong_one_look_is_enough() {
     let (_platform, service) = met("healthy").await;
     let document = verified(&service, "", seconds(0), || {}).await;

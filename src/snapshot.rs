@@ -139,13 +139,19 @@ impl TargetView {
         })
     }
 
-    /// How many queues the latest probe could see, as a gauge; 0 while access does not work.
+    /// How many queues the latest probe could see, as a gauge; 0 while access does not work, and no
+    /// number while it works and the answer does not tell.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "no org has 2^53 queues")]
     pub fn queues_visible(&self) -> f64 {
         let lists = self.checks.iter().filter(|it| it.operation.lists_queues);
-        let totals = lists.filter_map(|check| check.diagnosis.as_ref()?.queues.total);
-        totals.max().unwrap_or_default() as f64
+        let found = lists.filter_map(|check| check.diagnosis.as_deref());
+        let working = found.filter(|it| it.finding.outcome().grants_access());
+        let totals = working.map(|it| it.queues.total);
+        match totals.max() {
+            Some(None) => f64::NAN,
+            most => most.flatten().unwrap_or_default() as f64,
+        }
     }
 
     /// When a probe last ended, for any operation.

@@ -6,6 +6,9 @@ use super::{Queue, Queues};
 use crate::evidence::printable;
 use crate::target::Operation;
 
+/// How many entities a page has at most where the answer does not say: as many as are asked for.
+const PAGE: u64 = 1;
+
 /// Most characters of a name that are kept.
 const NAME_CAP: usize = 200;
 
@@ -32,9 +35,13 @@ pub(super) fn listing(body: &str, operation: &Operation) -> Result<Queues, Strin
     }
     let entities = entities.unwrap_or_default();
     let shown = u64::try_from(entities.len()).unwrap_or(u64::MAX);
+    // A full page, without a total, tells nothing of those behind it.
+    let is_whole = shown == 0 || shown < page(&object);
     Ok(Queues {
         // A total that is smaller than what is shown cannot be right.
-        total: Some(total.unwrap_or(shown).max(shown)),
+        total: total
+            .filter(|total| *total >= shown)
+            .or_else(|| is_whole.then_some(shown)),
         first: entities.iter().find_map(first),
     })
 }
@@ -45,6 +52,12 @@ fn entities(object: &Map<String, Value>) -> Result<Option<&[Value]>, String> {
         Some(Value::Array(entities)) => Ok(Some(entities)),
         Some(_) => Err("entities is no list".to_owned()),
     }
+}
+
+/// How many entities the page could have.
+fn page(object: &Map<String, Value>) -> u64 {
+    let told = object.get("pageSize").and_then(Value::as_u64);
+    told.unwrap_or(PAGE)
 }
 
 fn total(object: &Map<String, Value>) -> Result<Option<u64>, String> {
@@ -105,12 +118,7 @@ mod tests {
         );
         assert_eq!(
             read(&format!(r#"{{{one},"total":"7"}}"#)),
-            Ok((Some(7), name.clone()))
-        );
-        assert_eq!(read(&format!("{{{one}}}")), Ok((Some(1), name.clone())));
-        assert_eq!(
-            read(&format!(r#"{{{one},"total":0}}"#)),
-            Ok((Some(1), name))
+            Ok((Some(7), name))
         );
         assert_eq!(read(r#"{"entities":null,"total":0}"#), Ok((Some(0), None)));
         assert_eq!(read(r#"{"entities":[]}"#), Ok((Some(0), None)));
@@ -118,6 +126,27 @@ mod tests {
             read(r#"{"entities":[null,7],"total":2}"#),
             Ok((Some(2), None))
         );
+    }
+
+    #[test]
+    fn a_full_page_without_a_total_is_no_count() {
+        let page = |size: &str, shown: usize, total: &str| {
+            let all = vec![r#"{"id":"1"}"#; shown].join(",");
+            let body = format!(r#"{{"entities":[{all}]{size}{total}}}"#);
+            read(&body).map(|(total, _)| total)
+        };
+        assert_eq!(page("", 1, ""), Ok(None));
+        assert_eq!(page(r#","pageSize":1"#, 1, ""), Ok(None));
+        assert_eq!(page(r#","pageSize":25"#, 25, ""), Ok(None));
+        assert_eq!(
+            page(r#","pageSize":25"#, 1, r#","total":null"#),
+            Ok(Some(1))
+        );
+        assert_eq!(page(r#","pageSize":1"#, 0, ""), Ok(Some(0)));
+        assert_eq!(page("", 0, ""), Ok(Some(0)));
+        // What cannot be right is as good as nothing.
+        assert_eq!(page("", 1, r#","total":0"#), Ok(None));
+        assert_eq!(page("", 2, r#","total":1"#), Ok(None));
     }
 
     #[test]

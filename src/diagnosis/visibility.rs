@@ -76,7 +76,8 @@ impl Loss {
 /// The facts that a loss is judged by.
 struct Seen<'a> {
     evidence: &'a Evidence,
-    total: u64,
+    /// None where the answer does not tell it.
+    total: Option<u64>,
     permitted: Option<&'a Permitted>,
     before: Option<&'a Standing>,
 }
@@ -107,7 +108,9 @@ pub(super) fn visible(evidence: &Evidence, queues: &Queues) -> Visible {
 impl<'a> Seen<'a> {
     /// None for an operation that lists no queues.
     fn of(evidence: &'a Evidence, queues: &Queues) -> Option<Self> {
-        let total = queues.total.filter(|_| evidence.operation.lists_queues)?;
+        if !evidence.operation.lists_queues {
+            return None;
+        }
         let found = evidence
             .experiment(DivisionsPermitted)
             .and_then(|one| one.found());
@@ -117,23 +120,28 @@ impl<'a> Seen<'a> {
         };
         Some(Self {
             evidence,
-            total,
+            total: queues.total,
             permitted,
             before: evidence.before.as_deref(),
         })
     }
 
     fn is_less(&self) -> bool {
-        self.total == 0
-            || self.total < self.evidence.expect.min_queues
+        self.total == Some(0)
+            || self.is_below_minimum()
             || self.fewer().is_some()
             || !self.unseen().is_empty()
+    }
+
+    fn is_below_minimum(&self) -> bool {
+        let least = self.evidence.expect.min_queues;
+        self.total.is_some_and(|total| total < least)
     }
 
     /// How many queues there were when access last worked, if there were more.
     fn fewer(&self) -> Option<u64> {
         let before = self.before?.queues?;
-        (self.total < before).then_some(before)
+        (self.total? < before).then_some(before)
     }
 
     /// Expected divisions in which the permission is not held.
@@ -174,7 +182,8 @@ impl<'a> Seen<'a> {
         let step = Step::Experiment(FreshToken);
         let replay = experiment.exchanges.iter().find(|one| one.step == step)?;
         let queues = listing(&replay.answer()?.body, self.evidence.operation).ok()?;
-        queues.total.filter(|total| *total > self.total)
+        let seen = self.total?;
+        queues.total.filter(|total| *total > seen)
     }
 
     fn judge(&self) -> Visible {
@@ -226,7 +235,7 @@ impl<'a> Seen<'a> {
     fn outcome(&self, loss: Loss) -> Outcome {
         match loss {
             Loss::Meant => Outcome::Ok,
-            _ if self.total == 0 => Outcome::QueuesEmpty,
+            _ if self.total == Some(0) => Outcome::QueuesEmpty,
             _ => Outcome::QueuesMissing,
         }
     }
@@ -257,7 +266,7 @@ impl<'a> Seen<'a> {
             ),
             Loss::Nowhere => format!("{permission} is held in no division"),
             Loss::Deleted => format!("{everywhere}: queues were deleted"),
-            Loss::NoneThere if self.total == 0 => {
+            Loss::NoneThere if self.total == Some(0) => {
                 format!("{everywhere}: the org{} has no queues", self.organization())
             }
             Loss::NoneThere => {
@@ -304,15 +313,14 @@ impl<'a> Seen<'a> {
         let settled = self
             .before
             .is_some_and(|before| later(before.at, ACCEPTED_AFTER) <= at);
-        let only_fewer = self.total > 0 && self.total >= self.evidence.expect.min_queues;
+        let only_fewer = self.total != Some(0) && !self.is_below_minimum();
         is_intact && settled && only_fewer && self.fewer().is_some()
     }
 
     /// What the count is compared with, as a clause; empty when there is nothing to compare.
     fn compared(&self) -> String {
-        let least = self.evidence.expect.min_queues;
-        if self.total < least {
-            format!("at least {least} are expected")
+        if self.is_below_minimum() {
+            format!("at least {} are expected", self.evidence.expect.min_queues)
         } else if let Some(before) = self.fewer() {
             format!("there were {before} when access last worked")
         } else {

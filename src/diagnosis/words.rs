@@ -244,19 +244,24 @@ fn happened(outcome: Outcome, evidence: &Evidence, reading: &Reading) -> String 
                 let total = counted(total, evidence.operation);
                 format!("{operation} works: {total} visible{}.", compared(reading))
             }
+            None if evidence.operation.lists => format!(
+                "{operation} works, but the answer does not tell how many {} are visible.",
+                noun(0, evidence.operation)
+            ),
             None => format!("{operation} works."),
         },
         Outcome::QueuesEmpty => format!(
             "{operation} is accessible, but no queue is returned{}.",
             compared(reading)
         ),
-        Outcome::QueuesMissing => {
-            let total = counted(reading.queues.total.unwrap_or_default(), evidence.operation);
-            format!(
-                "{operation} works, but shows only {total}{}.",
+        Outcome::QueuesMissing => match reading.queues.total {
+            Some(total) => format!(
+                "{operation} works, but shows only {}{}.",
+                counted(total, evidence.operation),
                 compared(reading)
-            )
-        }
+            ),
+            None => format!("{operation} works, but does not show everything that is expected."),
+        },
         outcome => {
             let title = entry(Finding::Other(outcome)).title;
             match (quote(reading), reading.fault.as_ref().map(|it| &it.origin)) {
@@ -281,13 +286,16 @@ fn compared(reading: &Reading) -> String {
 
 /// `1 queue`, `12 queues`, or entries where the operation lists something else.
 pub(super) fn counted(total: u64, operation: &Operation) -> String {
-    let noun = match (operation.lists_queues, total) {
+    format!("{total} {}", noun(total, operation))
+}
+
+fn noun(total: u64, operation: &Operation) -> &'static str {
+    match (operation.lists_queues, total) {
         (true, 1) => "queue",
         (true, _) => "queues",
         (false, 1) => "entry",
         (false, _) => "entries",
-    };
-    format!("{total} {noun}")
+    }
 }
 
 fn caller(evidence: &Evidence) -> String {

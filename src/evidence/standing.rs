@@ -88,6 +88,7 @@ impl Standing {
     #[must_use]
     pub fn or(self, older: &Self) -> Self {
         Self {
+            queues: self.queues.or(older.queues),
             organization: self.organization.or_else(|| older.organization.clone()),
             roles: self.roles.or_else(|| older.roles.clone()),
             divisions: self.divisions.or_else(|| older.divisions.clone()),

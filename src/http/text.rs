@@ -312,10 +312,13 @@ fn said(sheet: &mut Sheet, answer: &Answer<'_>) {
 
 /// How many queues are visible, and the first of them.
 pub(super) fn visible(queues: &Queues<'_>) -> Option<String> {
-    let total = queues.total?;
     let first = queues.first.as_ref();
-    let first = first.map(|queue| format!(", first: {} ({})", queue.name, queue.id));
-    Some(format!("{total}{}", first.unwrap_or_default()))
+    let first = first.map(|queue| format!("first: {} ({})", queue.name, queue.id));
+    match (queues.total, first) {
+        (Some(total), Some(first)) => Some(format!("{total}, {first}")),
+        (Some(total), None) => Some(total.to_string()),
+        (None, first) => first.map(|first| format!("how many is not told, {first}")),
+    }
 }
 
 /// A token's age, expiry and scopes.

@@ -40,7 +40,8 @@ pub(super) fn gauges(snapshot: &Snapshot) -> Vec<MetricFamily> {
     ));
     families.extend(targets(
         "queues_visible",
-        "Queues visible to the latest probe; 0 while access does not work.",
+        "Queues visible to the latest probe; 0 while access does not work, NaN while it works and the \
+         answer does not tell.",
         &TargetView::queues_visible,
     ));
     families.extend(targets(

@@ -113,7 +113,8 @@ fn declare(
     )?;
     gauge(
         "probe_queues_visible",
-        "Queues visible to the probe; 0 while access does not work.",
+        "Queues visible to the probe; 0 while access does not work, NaN while it works and the answer \
+         does not tell.",
         target.queues_visible(),
     )?;
     let age = target.last_probe().map(|at| now.since(at));

@@ -6,7 +6,7 @@ mod tokens;
 
 use std::time::Duration;
 
-use why403::sim::{DEMO_CLIENT_ID, Org, Route};
+use why403::sim::{DEMO_CLIENT_ID, Org, Route, Scripted};
 use why403::snapshot::Snapshot;
 
 use crate::harness::*;

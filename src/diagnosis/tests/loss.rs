@@ -227,6 +227,37 @@ fn more_queues_or_as_many_are_no_loss() {
     }
 }
 
+/// A full page without a total, in an org that showed 12 queues before.
+fn untold() -> Evidence {
+    let body = r#"{"entities":[{"id":"1","name":"Sales"}],"pageSize":1}"#;
+    Evidence {
+        before: shows(0, Some((12, ["a", "b"].as_slice()))).before,
+        ..evidence(machine(), 200, API, body, 3_600)
+    }
+}
+
+#[test]
+fn a_count_that_is_not_told_is_no_loss() {
+    let says = "the answer does not tell how many queues are visible";
+    let diagnosis = check_loss(untold(), vec![], "ok", Proven, says);
+    assert_eq!(diagnosis.queues.total, None);
+    // What was known is not forgotten for that.
+    let before = untold().before.unwrap();
+    assert_eq!(diagnosis.standing.or(&before).queues, Some(12));
+    let mut least = untold();
+    least.expect.min_queues = 5;
+    check_loss(least, vec![], "ok", Proven, says);
+}
+
+#[test]
+fn expected_divisions_are_missed_although_no_count_is_told() {
+    let mut expecting = untold();
+    expecting.expect.divisions = vec!["Name of b".to_owned()];
+    let held = vec![permitted(VIEW, &["a"])];
+    let says = "does not show everything that is expected";
+    check_loss(expecting, held, "queues_missing", Proven, says);
+}
+
 #[test]
 fn a_list_of_something_else_is_never_missed() {
     let mut other = shows(0, Some((12, ["a"].as_slice())));

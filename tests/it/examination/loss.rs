@@ -120,3 +120,24 @@ async fn more_queues_become_what_is_expected() {
     let snapshot = service.next_probe().await;
     assert_eq!(cause(&snapshot).0, "queues_missing");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_takes_the_total_away_is_no_loss() {
+    let platform = Platform::start().await;
+    let service = watched(&platform, "").await;
+    let page = br#"{"entities":[{"id":"1","name":"Sales"}],"pageSize":1,"pageNumber":1}"#;
+    let untold = Scripted::respond(200, &[("content-type", "application/json")], page);
+    platform.simulator.script(Route::Queues, [untold]);
+    let snapshot = service.next_probe().await;
+    assert_eq!(cause(&snapshot), ("ok", "proven"));
+    assert_eq!(service.verdict(), Status::Pass);
+    let gauge = service.metrics(&["queues_visible"]).await;
+    assert!(gauge.values().all(|count| count.is_nan()), "{gauge:?}");
+    // What was known before is not forgotten: a loss behind it is still seen.
+    let support = |org: &mut Org| org.revoke_in(DEMO_CLIENT_ID, READER, "Support");
+    platform.simulator.with(support);
+    let snapshot = service.next_probe().await;
+    assert_eq!(cause(&snapshot), ("queues_missing", "proven"));
+    let summary = &diagnosis(&snapshot).summary;
+    assert!(summary.contains("there were 12 when"), "{summary}");
+}

@@ -48,7 +48,7 @@ async fn time_that_passes_between_two_calls_is_not_taken_for_a_stale_token() {
     pass(MINUTE).await;
     platform.script(
         Route::Queues,
-        [why403::sim::Scripted::error(
+        [Scripted::error(
             403,
             "missing.permissions",
             "[routing:queue:view]",
@@ -136,10 +136,7 @@ async fn a_failing_token_endpoint_is_not_asked_more_often_by_experiments() {
     let service = platform.watched("");
     service.first_round().await;
     pass(MINUTE).await;
-    platform.always(
-        Route::Token,
-        why403::sim::Scripted::text(503, "text/plain", "no"),
-    );
+    platform.always(Route::Token, Scripted::text(503, "text/plain", "no"));
     platform.simulator.with(revoke);
     let snapshot = service.next_probe().await;
     assert_eq!(cause(&snapshot), ("missing_permission", "proven"));

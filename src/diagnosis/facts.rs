@@ -249,14 +249,20 @@ impl<'a> Facts<'a> {
 
     /// What the same call with a fresh token was answered.
     pub(super) fn fresh(&self) -> Option<Said> {
+        self.replays()?.next()
+    }
+
+    /// What it was answered with the fresh token once more.
+    pub(super) fn fresh_once_more(&self) -> Option<Said> {
+        self.replays()?.nth(1)
+    }
+
+    fn replays(&self) -> Option<impl Iterator<Item = Said> + use<'a>> {
         let experiment = self.evidence.experiment(ExperimentKind::FreshToken)?;
         experiment.found()?;
         let step = Step::Experiment(ExperimentKind::FreshToken);
-        experiment
-            .exchanges
-            .iter()
-            .find(|one| one.step == step)
-            .map(said)
+        let replays = experiment.exchanges.iter();
+        Some(replays.filter(move |one| one.step == step).map(said))
     }
 
     /// What the cached token was answered after a fresh one had been accepted.

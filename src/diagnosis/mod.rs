@@ -38,7 +38,7 @@ pub use model::{
     AnswerFacts, Command, Confidence, Diagnosis, Division, EarlyWarning, EvidenceLine, Finding,
     Missing, OpenQuestion, Queue, Queues, Remedy, RuledOut, Tool,
 };
-pub use plan::{Ask, Depth, MOST_CALLS, next};
+pub use plan::{Ask, Depth, MOST_CALLS, calls_left, next};
 pub use words::{NOTEWORTHY_SKEW, clocks_differ};
 
 /// Says what the evidence means.

@@ -169,6 +169,13 @@ fn about_rivals(facts: &Facts<'_>, reading: &Reading) -> Option<OpenQuestion> {
             "Was it a change of roles, or something else that passed?",
             "that the same token is accepted by now tells only that time has passed",
         )),
+        Cause::Propagating if facts.fresh() == Some(Said::Accepted) => Some(question(
+            "Is a change on its way, or does one part of the platform refuse for good?",
+            format!(
+                "only time tells: where it still comes and goes {wait} after the last change of roles, \
+                 Genesys support can find the part by the correlation ids"
+            ),
+        )),
         Cause::Propagating => Some(question(
             "Is the change on its way, or does a policy refuse?",
             format!("only time tells: look again {wait} after the grant was made"),

@@ -41,7 +41,7 @@ pub struct Ask {
 /// The experiment to make next; none when nothing more would help.
 #[must_use]
 pub fn next(evidence: &Evidence, depth: Depth) -> Option<Ask> {
-    if calls(evidence) >= MOST_CALLS {
+    if calls_left(evidence) == 0 {
         return None;
     }
     useful(evidence, depth)
@@ -49,12 +49,12 @@ pub fn next(evidence: &Evidence, depth: Depth) -> Option<Ask> {
         .find(|ask| evidence.experiment(ask.kind).is_none())
 }
 
-/// How many calls of the API the experiments have made.
-fn calls(evidence: &Evidence) -> usize {
+/// How many calls of the API the experiments may still make.
+#[must_use]
+pub fn calls_left(evidence: &Evidence) -> usize {
     let exchanges = evidence.experiments.iter().flat_map(|one| &one.exchanges);
-    exchanges
-        .filter(|exchange| exchange.step != Step::Token)
-        .count()
+    let calls = exchanges.filter(|exchange| exchange.step != Step::Token);
+    MOST_CALLS.saturating_sub(calls.count())
 }
 
 /// Every experiment that helps, made already or not, in the order in which they are made.

@@ -183,10 +183,10 @@ fn replayed(diagnosis: &Diagnosis) -> Option<u16> {
 fn mended_by_fresh(diagnosis: &Diagnosis) -> bool {
     let fresh = ExperimentKind::FreshToken.slug();
     let cause = diagnosis.finding.cause();
-    diagnosis.evidence.iter().any(|line| {
-        let is_accepted = line.step == fresh && line.status.is_some_and(|it| it < 300);
-        is_accepted && line.supports.iter().any(|it| Some(*it) == cause)
-    })
+    let lines = || diagnosis.evidence.iter().filter(|line| line.step == fresh);
+    let is_accepted = lines().all(|line| line.status.is_some_and(|it| it < 300));
+    let supports = lines().any(|line| line.supports.iter().any(|it| Some(*it) == cause));
+    is_accepted && supports
 }
 
 /// What one look says, in a few words.

@@ -209,6 +209,9 @@ fn refused_otherwise(cause: Cause, evidence: &Evidence, reading: &Reading) -> St
         Cause::Propagating if is_proven => {
             "was refused, and is accepted by now: a change of roles was on its way".to_owned()
         }
+        Cause::Propagating if reading.confidence == Confidence::Possible => {
+            "is refused, and a change of roles could be on its way".to_owned()
+        }
         Cause::Propagating => "is refused, and a change of roles seems to be on its way".to_owned(),
         Cause::PermissionNotInOrg if is_proven => {
             format!("is refused: {} does not have {required}", named("the org"))

@@ -19,8 +19,8 @@ pub fn proof(cause: Cause) -> &'static str {
              operation. For client credentials never: they have no scopes."
         }
         Cause::StaleToken => {
-            "The same call is refused with the cached token, accepted with one minted just now, and refused \
-             with the cached one again."
+            "The same call is refused with the cached token, accepted twice with one minted just now, and \
+             refused with the cached one again."
         }
         Cause::Propagating => {
             "Never proven by one examination. Likely when the token that was refused is accepted a moment \

@@ -73,7 +73,9 @@ pub(super) fn conclude(facts: &Facts<'_>) -> Conclusion {
 }
 
 /// The A/B test of the token proves itself: only the token differs. When the old token is accepted
-/// as well by then, only time has passed.
+/// as well by then, only time has passed; when the fresh one is refused once more, it depends on
+/// who is asked: two servers that take turns, one of which refuses, would look like a stale token
+/// otherwise.
 fn fresh_token_accepted(facts: &Facts<'_>) -> Option<Conclusion> {
     if facts.fresh() != Some(Said::Accepted) {
         return None;
@@ -85,6 +87,14 @@ fn fresh_token_accepted(facts: &Facts<'_>) -> Option<Conclusion> {
     let conclude = |cause, confidence, why: &str| {
         Some(Conclusion::new(cause, confidence, why).by(&[FreshToken]))
     };
+    if let Some(Said::Refused | Said::Unauthorized) = facts.fresh_once_more() {
+        return conclude(
+            Cause::Propagating,
+            Confidence::Possible,
+            "a fresh token is accepted once and refused a moment later, so that the token is not the \
+             reason: parts of the platform, or of what stands before it, do not agree",
+        );
+    }
     match facts.again() {
         // It was a matter of time; whether a change of roles took it is not seen.
         Some(Said::Accepted) => conclude(
@@ -93,6 +103,19 @@ fn fresh_token_accepted(facts: &Facts<'_>) -> Option<Conclusion> {
             "a fresh token is accepted, and the cached one, which was refused a moment before, is \
              accepted too: nothing but time has passed",
         ),
+        Some(Said::Refused | Said::Unauthorized)
+            if facts.fresh_once_more() == Some(Said::Other) =>
+        {
+            conclude(
+                Cause::StaleToken,
+                Confidence::Likely,
+                &format!(
+                    "the token is {age}; with one minted just now the same call is accepted; whether \
+                     it always is was not seen, and a platform of which one part refuses looks the \
+                     same"
+                ),
+            )
+        }
         Some(Said::Refused | Said::Unauthorized) => conclude(
             Cause::StaleToken,
             Confidence::Proven,

@@ -28,6 +28,32 @@ fn a_fresh_token_that_is_accepted_proves_the_old_one_stale() {
     );
 }
 
+/// The refused token refused again, and a fresh one tried twice, of which the second time is this.
+fn tried_twice(status: u16) -> Experiment {
+    let mut fresh = fresh(200, Some(403));
+    let step = Step::Experiment(ExperimentKind::FreshToken);
+    fresh.exchanges.insert(2, answered(step, status, "{}"));
+    fresh
+}
+
+#[test]
+fn a_fresh_token_that_is_refused_once_more_proves_no_old_one_stale() {
+    let twice = |status| vec![tried_twice(status)];
+    check(refused(), twice(200), "stale_token", Proven);
+    check(refused(), twice(403), "propagating", Possible);
+    check(refused(), twice(401), "propagating", Possible);
+    check(refused(), twice(503), "stale_token", Likely);
+    let (_, _, diagnosis) = told(refused(), twice(403));
+    let summary = &diagnosis.summary;
+    assert!(summary.contains("do not agree"), "{summary}");
+    let mut open = diagnosis.undetermined.iter();
+    assert!(
+        open.any(|one| one.question.contains("one part of the platform")),
+        "{:?}",
+        diagnosis.undetermined
+    );
+}
+
 #[test]
 fn an_old_token_that_is_accepted_again_was_a_matter_of_time() {
     check(

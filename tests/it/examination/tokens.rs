@@ -17,6 +17,7 @@ async fn a_stale_token_is_proven_and_replaced() {
         ("tokens_me", Some(200)),
         ("divisions_permitted", Some(200)),
         ("fresh_token", Some(200)),
+        ("fresh_token", Some(200)),
         ("again", Some(403)),
     ];
     assert_eq!(experiments(&snapshot), steps);
@@ -56,6 +57,19 @@ async fn time_that_passes_between_two_calls_is_not_taken_for_a_stale_token() {
     );
     let snapshot = service.next_probe().await;
     assert_eq!(cause(&snapshot), ("propagating", "likely"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_take_turns_are_not_taken_for_a_stale_token() {
+    let platform = Platform::start().await;
+    let service = platform.watched("");
+    service.first_round().await;
+    pass(MINUTE).await;
+    let refuses = || Scripted::error(403, "missing.permissions", "[routing:queue:view]");
+    let turns = [refuses(), Scripted::Honest, refuses(), Scripted::Honest];
+    platform.script(Route::Queues, turns);
+    let snapshot = service.next_probe().await;
+    assert_eq!(cause(&snapshot), ("propagating", "possible"));
 }
 
 #[tokio::test(start_paused = true)]

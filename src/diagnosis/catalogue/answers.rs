@@ -269,9 +269,10 @@ pub(super) static REDIRECTED: Entry = Entry {
 };
 
 pub(super) static UNREADABLE_ANSWER: Entry = Entry {
-    title: "A success answer that is not what the operation answers",
-    meaning: "The status says success, but the body is not the JSON that the operation answers with. \
-        Usually a proxy, a portal or another host answered.",
+    title: "An answer that is not what the operation answers",
+    meaning: "The status says success, but the body is not the JSON that the operation answers with; or \
+        the status is none that an answer may end with. Usually a proxy, a portal or another host \
+        answered.",
     who: NETWORK,
     confused_with: &[unlike(
         "answer_too_large",

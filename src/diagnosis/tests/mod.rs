@@ -339,6 +339,8 @@ fn every_other_answer_has_its_outcome() {
         ),
         (200, "<html>login".to_owned(), Outcome::UnreadableAnswer),
         (204, String::new(), Outcome::UnreadableAnswer),
+        (101, String::new(), Outcome::UnreadableAnswer),
+        (600, "{}".to_owned(), Outcome::UnreadableAnswer),
         (302, String::new(), Outcome::Redirected),
         (400, api("bad.request", "x"), Outcome::BadRequest),
         (400, api("", user), Outcome::UserContextRequired),
@@ -381,6 +383,17 @@ fn every_other_answer_has_its_outcome() {
             Finding::Other(outcome),
             "{status} {body}"
         );
+    }
+}
+
+#[test]
+fn a_status_that_does_not_exist_is_called_no_success() {
+    for status in [101, 600, 999] {
+        let body = r#"{"entities":[],"total":3}"#;
+        let summary = diagnose(&evidence(machine(), status, API, body, 3_600)).summary;
+        let says = format!("{status} is no status that HTTP defines");
+        assert!(summary.contains(&says), "{summary}");
+        assert!(!summary.to_lowercase().contains("success"), "{summary}");
     }
 }
 

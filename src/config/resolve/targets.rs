@@ -256,10 +256,15 @@ impl<'a> Resolver<'a> {
             // A target that could not be made may have been the one to use them.
             return;
         }
+        let flags = self.input.layers.last().map(|layer| &layer.genesys);
         let layers = self.input.layers.iter().rev().zip(["flags", "variables"]);
         for (layer, kind) in layers {
             let scope = &layer.genesys;
-            let settings = scope.settings.values().map(|setting| &setting.place);
+            // A flag is typed to win over the variable that says the same.
+            let settings = scope.settings.iter().filter(|(name, _)| {
+                kind == "flags" || !flags.is_some_and(|flags| says_as_much(flags, name))
+            });
+            let settings = settings.map(|(_, setting)| &setting.place);
             let literals = [&scope.client_secret, &scope.access_token];
             let literals = literals.into_iter().flatten().map(|literal| &literal.place);
             for place in settings.chain(literals) {
@@ -275,6 +280,16 @@ impl<'a> Resolver<'a> {
             }
         }
     }
+}
+
+/// Whether a scope says what `name` is about: a region and the URL of the API are two names for the
+/// same.
+fn says_as_much(scope: &Scope, name: &str) -> bool {
+    let names: &[&str] = match name {
+        "region" | "base_url" => &["region", "base_url"],
+        other => &[other],
+    };
+    names.iter().any(|name| scope.get(name).is_some())
 }
 
 /// Stands for the secrets of a grant, and for whom they speak.

@@ -256,6 +256,13 @@ fn what_no_target_uses_is_reported() {
           it, or remove the keys of the targets that win over it"
         ]
     );
+    // Nobody is told that a flag wins, which it is typed for; unless no target uses that either.
+    for flag in [("region", "us-east-1"), ("base_url", "https://api.example")] {
+        let (name, value) = flag;
+        let typed = Case::file("").with(environment());
+        let typed = typed.flag(&format!("genesys.{name}"), value);
+        assert_eq!(typed.warnings(), Vec::<String>::new(), "{name}");
+    }
     let flag = Case::file(file).flag("genesys.region", "us-east-1");
     assert!(
         flag.problem()

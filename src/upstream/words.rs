@@ -97,6 +97,11 @@ fn certificate(error: &CertificateError) -> Option<String> {
         C::BadSignature => {
             "the certificate is not signed by the authority that it names, as it is known here"
         }
+        // The library of the verifier, which is not ours to name, has no other way to tell it.
+        C::Other(other) if other.0.to_string() == "CaUsedAsEndEntity" => {
+            "the server shows an authority's certificate (CA:TRUE) as its own, which is refused even \
+             if trusted: make one with CA:FALSE, which `openssl req -x509` does not by itself"
+        }
         _ => return None,
     };
     Some(said.to_owned())

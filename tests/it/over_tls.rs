@@ -30,12 +30,23 @@ impl Certificate {
 
     /// One that is valid from the first day of one year to that of another.
     pub(crate) fn valid(name: &str, first_year: i32, last_year: i32) -> Self {
+        Self::made(name, first_year, last_year, rcgen::IsCa::NoCa)
+    }
+
+    /// One that may sign others, as `openssl req -x509` makes it.
+    pub(crate) fn of_authority(name: &str) -> Self {
+        let any = rcgen::BasicConstraints::Unconstrained;
+        Self::made(name, 2019, 2099, rcgen::IsCa::Ca(any))
+    }
+
+    fn made(name: &str, first_year: i32, last_year: i32, is_ca: rcgen::IsCa) -> Self {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
         // An authority of its own, and not the same one with another key.
         let whole_name = format!("{name} until {last_year}");
         let names = &mut params.distinguished_name;
         names.push(rcgen::DnType::CommonName, whole_name);
+        params.is_ca = is_ca;
         params.not_before = rcgen::date_time_ymd(first_year, 1, 1);
         params.not_after = rcgen::date_time_ymd(last_year, 1, 1);
         let certificate = params.self_signed(&key).unwrap();

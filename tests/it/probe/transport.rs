@@ -71,6 +71,12 @@ async fn tls_that_cannot_be_trusted_is_told() {
             None,
             "the certificate begins only at 2098-01-01 00:00 UTC",
         ),
+        (
+            Certificate::of_authority(name),
+            None,
+            "the server shows an authority's certificate (CA:TRUE) as its own, which is refused even if \
+             trusted: make one with CA:FALSE, which `openssl req -x509` does not by itself",
+        ),
     ] {
         let server = TlsServer::start(&certificate, Delays::default()).await;
         let trusted = trusted.unwrap_or(&certificate);

@@ -140,6 +140,11 @@ fn is_same(before: &Diagnosis, now: &Diagnosis) -> bool {
         && ids(old) == ids(new)
 }
 
+/// Whether the operation works, and will not with the next token.
+fn ends_soon(diagnosis: &Diagnosis) -> bool {
+    diagnosis.finding.outcome() == Outcome::Ok && diagnosis.early_warning.is_some()
+}
+
 /// Whether this may pass by itself, and tells nothing about access.
 fn may_pass(diagnosis: &Diagnosis) -> bool {
     matches!(
@@ -191,10 +196,15 @@ fn mended_by_fresh(diagnosis: &Diagnosis) -> bool {
 
 /// What one look says, in a few words.
 #[must_use]
-pub fn says(progress: Progress, now: &Diagnosis) -> &'static str {
+pub fn says(progress: Progress, before: &Diagnosis, now: &Diagnosis) -> &'static str {
     match progress {
-        Progress::Settled(Verified::Ok) if now.early_warning.is_some() => {
+        Progress::Settled(Verified::Ok) | Progress::Waiting(Verified::NotFixed)
+            if ends_soon(now) && !ends_soon(before) =>
+        {
             "works, but a fresh token is refused"
+        }
+        Progress::Waiting(Verified::NotFixed) if !is_same(before, now) => {
+            "fails otherwise than before, and tells nothing of access"
         }
         Progress::Settled(Verified::Ok | Verified::Fixed) => "works",
         Progress::Settled(Verified::Changed) => "something else than before",
@@ -221,8 +231,10 @@ pub fn summary(before: &Diagnosis, looks: &[&Diagnosis], after: Duration) -> Str
     let added = match progress(before, now).verified() {
         Verified::Ok => Ok(()),
         Verified::Fixed => write!(text, " {}", how(before, looks, after)),
-        Verified::Changed => write!(text, " Before, it was {was}."),
-        Verified::NotFixed => write!(text, " That is as before, {} later.", ago(after)),
+        Verified::NotFixed if is_same(before, now) => {
+            write!(text, " That is as before, {} later.", ago(after))
+        }
+        Verified::NotFixed | Verified::Changed => write!(text, " Before, it was {was}."),
         Verified::Undetermined => {
             write!(text, " Whether {was} is mended cannot be told from that.")
         }

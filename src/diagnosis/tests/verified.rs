@@ -59,24 +59,56 @@ fn access_that_was_ending_goes_on_when_a_fresh_token_says_so() {
 fn one_look_is_told_in_a_few_words() {
     use Progress::{Settled, Waiting};
     let (well, ending, refused) = (diagnose(&works()), ending(), diagnose(&refused()));
-    for (progress, now, words) in [
-        (Settled(Verified::Ok), &well, "works"),
+    let outage = diagnose(&evidence(machine(), 503, API, "", 60));
+    let limited = diagnose(&evidence(machine(), 429, API, "", 60));
+    let not_fixed = Waiting(Verified::NotFixed);
+    let half = "works, but a fresh token is refused";
+    for (progress, before, now, words) in [
+        (Settled(Verified::Ok), &well, &well, "works"),
+        (Settled(Verified::Ok), &well, &ending, half),
+        (Settled(Verified::Fixed), &refused, &well, "works"),
+        (not_fixed, &refused, &refused, "as before"),
+        (not_fixed, &ending, &ending, "as before"),
+        (not_fixed, &refused, &ending, half),
         (
-            Settled(Verified::Ok),
-            &ending,
-            "works, but a fresh token is refused",
+            not_fixed,
+            &outage,
+            &limited,
+            "fails otherwise than before, and tells nothing of access",
         ),
-        (Settled(Verified::Fixed), &well, "works"),
-        (Waiting(Verified::NotFixed), &refused, "as before"),
         (
             Settled(Verified::Changed),
+            &well,
             &refused,
             "something else than before",
         ),
-        (Waiting(Verified::Undetermined), &refused, "tells nothing"),
+        (
+            Waiting(Verified::Undetermined),
+            &well,
+            &refused,
+            "tells nothing",
+        ),
     ] {
-        assert_eq!(says(progress, now), words);
+        assert_eq!(says(progress, before, now), words);
     }
+}
+
+#[test]
+fn what_is_not_as_before_is_not_called_that() {
+    let (refused, ending) = (diagnose(&refused()), ending());
+    assert_eq!(
+        progress(&refused, &ending),
+        Progress::Waiting(Verified::NotFixed)
+    );
+    let minute = Duration::from_mins(1);
+    let text = summary(&refused, &[&ending], minute);
+    assert!(!text.contains("as before"), "{text}");
+    assert!(
+        text.contains("Before, it was missing_permission."),
+        "{text}"
+    );
+    let text = summary(&ending, &[&ending], minute);
+    assert!(text.contains("That is as before, 60 s later."), "{text}");
 }
 
 #[test]

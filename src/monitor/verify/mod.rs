@@ -198,7 +198,8 @@ impl Watching<'_> {
                 // Broken since the last probe, so that the first look shows what is to be mended.
                 *before = Some(Arc::clone(now));
             }
-            let progress = progress(before.get_or_insert_with(|| Arc::clone(now)), now);
+            let before = &*before.get_or_insert_with(|| Arc::clone(now));
+            let progress = progress(before, now);
             all.push(progress);
             shown.on_its_way |= is_on_its_way(now);
             shown.could_need_fresh |= could_need_fresh(now);
@@ -207,7 +208,7 @@ impl Watching<'_> {
                 let look = Look {
                     at: now.examined_at,
                     diagnosis: Arc::clone(now),
-                    says: says(progress, now),
+                    says: says(progress, before, now),
                 };
                 // Whoever listened may have gone away.
                 self.told.send(look.clone()).unwrap_or_default();

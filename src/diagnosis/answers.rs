@@ -2,6 +2,7 @@
 
 use super::body::{Body, ErrorBody};
 use super::challenge::Challenge;
+use super::edge;
 use super::listing::listing;
 use super::{Confidence, Outcome, Queues};
 use crate::evidence::{Answer, FaultKind};
@@ -57,32 +58,38 @@ pub(super) fn reading(answer: &Answer, operation: &Operation) -> Reading {
         300..=399 => Reading::proven(Outcome::Redirected),
         401 => unauthorized(answer, &code),
         400 if says_user_context(error) => Reading::proven(Outcome::UserContextRequired),
-        404 | 410 => refused(Outcome::NotFound, answer, &code),
+        404 | 410 => signed(Outcome::NotFound, answer, &body),
         405 if code == "not.implemented" => Reading::proven(Outcome::FeatureDisabled),
         501 => Reading::likely(Outcome::FeatureDisabled),
-        429 => Reading::proven(Outcome::RateLimited),
+        429 => signed(Outcome::RateLimited, answer, &body),
         504 if code == "authentication.request.timeout" => {
             Reading::proven(Outcome::AuthServiceSlow)
         }
         // The platform has no use for it, and a proxy that is spoken to in plain HTTP answers so.
         407 => Reading::likely(Outcome::BadRequest)
             .because("a proxy on the way asks for a user name and a password, or for others"),
-        408 | 500..=599 => Reading::proven(Outcome::UpstreamError),
-        400..=499 => refused(Outcome::BadRequest, answer, &code),
+        // RFC 6585 section 6: only what intercepts a call answers so.
+        511 => Reading::likely(Outcome::UpstreamError)
+            .because("a portal on the way asks to log in to the network first"),
+        408 | 500..=599 => signed(Outcome::UpstreamError, answer, &body),
+        400..=499 => signed(Outcome::BadRequest, answer, &body),
         _ => Reading::proven(Outcome::UnreadableAnswer).because(format!(
             "{status} is no status that HTTP defines for a final answer"
         )),
     }
 }
 
-/// A refusal of the request itself, which only the platform can prove: without code and
-/// correlation id, something in front of it may have answered.
-fn refused(outcome: Outcome, answer: &Answer, code: &str) -> Reading {
-    if code.is_empty() && answer.correlation_id().is_none() {
-        Reading::likely(outcome).because("the answer carries no sign of the platform")
-    } else {
-        Reading::proven(outcome)
+/// A failure that only the platform's own word can prove: without code and correlation id,
+/// something in front of it may have answered, and is named where it can be told.
+fn signed(outcome: Outcome, answer: &Answer, body: &Body) -> Reading {
+    let has_code = body.error().is_some_and(|error| error.code.is_some());
+    if has_code || answer.correlation_id().is_some() {
+        return Reading::proven(outcome);
     }
+    Reading::likely(outcome).because(match edge::trace(answer, body) {
+        Some(trace) => format!("{}, and there is no sign of the platform", trace.says),
+        None => "the answer carries no sign of the platform".to_owned(),
+    })
 }
 
 /// What a transport failure is.

@@ -266,7 +266,7 @@ fn happened(outcome: Outcome, evidence: &Evidence, reading: &Reading) -> String 
             None => format!("{operation} works, but does not show everything that is expected."),
         },
         outcome => {
-            let title = entry(Finding::Other(outcome)).title;
+            let title = title(outcome, reading);
             match (quote(reading), reading.fault.as_ref().map(|it| &it.origin)) {
                 (Some(quote), _) => format!("{title} ({quote})."),
                 (None, Some(Origin::Machine(lack))) => format!("{title}: {}.", lacking(*lack)),
@@ -276,6 +276,19 @@ fn happened(outcome: Outcome, evidence: &Evidence, reading: &Reading) -> String 
                 (None, Some(Origin::Way) | None) => format!("{title}."),
             }
         }
+    }
+}
+
+/// The title of an outcome; the platform is not accused alone of what a gateway may have answered.
+fn title(outcome: Outcome, reading: &Reading) -> String {
+    let title = entry(Finding::Other(outcome)).title;
+    match outcome {
+        Outcome::UpstreamError | Outcome::RateLimited | Outcome::BadRequest
+            if reading.confidence < Confidence::Proven =>
+        {
+            format!("{title}, or a gateway before it does")
+        }
+        _ => title.to_owned(),
     }
 }
 

@@ -202,6 +202,11 @@ pub(super) static RATE_LIMITED: Entry = Entry {
         ),
         both("Make every process honour Retry-After before it retries."),
         both(
+            "If the answer has no header ININ-Correlation-Id, ask the team that runs the proxy or \
+             gateway which limit it has.",
+        )
+        .when(When::Doubted),
+        both(
             "Do not spread the calls over more tokens or clients: Genesys may shut such clients down.",
         ),
     ],

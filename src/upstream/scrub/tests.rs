@@ -125,7 +125,7 @@ fn long_texts_are_searched_over_the_borders_of_their_pieces() {
 proptest! {
     #[test]
     fn no_text_makes_it_panic(
-        text in "(\\\\u?[0-9a-f]{0,4}|%[0-9a-f]{0,2}|&#?x?[0-9a-f]{0,7};?|.|secr\\u0026t)*",
+        text in "(\\\\u?[0-9a-f]{0,4}|%[0-9a-f]{0,2}|&#?x?[0-9a-f]{0,7};?|.|secr\\u0026t){0,20}",
         secret in ".{4,12}",
     ) {
         let scrubber = scrubber(&[&secret, "secr&t"]);

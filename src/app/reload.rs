@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
@@ -24,6 +23,8 @@ const MOST_LOOKS: usize = 10;
 pub struct Reloads {
     /// As at the start.
     pub sources: Sources,
+    /// What the file held when it was read: [`Loaded::file`].
+    pub file: Option<[u8; 32]>,
     /// Each message is a wish to read it again now; many at a time are one.
     pub asked: mpsc::Receiver<()>,
 }
@@ -38,7 +39,18 @@ pub(super) async fn run(
     clock: Clock,
     read: mpsc::Sender<Read>,
 ) {
-    let mut files = Files::new(reloads.sources, roots, clock.clone()).await;
+    let known = Content {
+        file: reloads.file,
+        roots: roots.digest(),
+    };
+    let mut files = Files {
+        sources: reloads.sources,
+        roots,
+        clock: clock.clone(),
+        known,
+        looks: Reading::default(),
+        loads: Reading::default(),
+    };
     // What was wrong the last time: the reason may lie in another file, which is mended later.
     let mut wrong: Option<String> = None;
     loop {
@@ -99,23 +111,6 @@ struct Files {
 }
 
 impl Files {
-    async fn new(sources: Sources, roots: TlsRoots, clock: Clock) -> Self {
-        let mut files = Self {
-            // What the authorities were when they were read, which is a moment ago.
-            known: Content {
-                file: None,
-                roots: roots.digest(),
-            },
-            sources,
-            roots,
-            clock,
-            looks: Reading::default(),
-            loads: Reading::default(),
-        };
-        files.known.file = files.look().await.ok().and_then(|content| content.file);
-        files
-    }
-
     async fn are_the_same(&mut self) -> Result<bool, Unread> {
         Ok(self.look().await? == self.known)
     }
@@ -123,7 +118,7 @@ impl Files {
     async fn look(&mut self) -> Result<Content, Unread> {
         let (sources, roots) = (self.sources.clone(), self.roots.clone());
         let look = move || Content {
-            file: config::read_file(&sources).map(|bytes| Sha256::digest(&bytes).into()),
+            file: config::read_file(&sources),
             roots: config::read_roots(&roots),
         };
         self.looks.again(look).await
@@ -167,6 +162,39 @@ mod tests {
     use super::*;
     use crate::config::Environment;
 
+    /// Between the two nobody looked.
+    #[tokio::test(start_paused = true)]
+    async fn what_changed_after_it_was_read_at_the_start_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("why403.toml");
+        std::fs::write(&path, "").unwrap();
+        let sources = Sources {
+            file: Some(path.clone()),
+            environment: Environment::from_pairs([
+                ("GENESYS_CLOUD_CLIENT_ID", "id"),
+                ("GENESYS_CLOUD_CLIENT_SECRET", "secret"),
+            ]),
+            ..Sources::default()
+        };
+        let file = config::load(&sources).unwrap().file;
+        std::fs::write(&path, "[probe]\ninterval = \"77s\"\n").unwrap();
+        let (_asking, asked) = mpsc::channel(1);
+        let (sender, mut read) = mpsc::channel(1);
+        let reloads = Reloads {
+            sources,
+            file,
+            asked,
+        };
+        let clock = Clock::simulated("2026-03-02T12:00:00Z".parse().unwrap());
+        let mut running = JoinSet::new();
+        running.spawn(run(reloads, TlsRoots::Bundled, clock, sender));
+        tokio::time::sleep(LOOK * 2).await;
+        let loaded = read.try_recv().unwrap().unwrap();
+        assert_eq!(loaded.config.probe.interval, Duration::from_secs(77));
+        tokio::time::sleep(LOOK * 2).await;
+        assert!(read.try_recv().is_err(), "nothing has changed since");
+    }
+
     /// As on a dead disk: no thread is free for a read, and none ends.
     #[test]
     fn a_configuration_that_cannot_be_read_in_time_is_told_once_and_read_later() {
@@ -184,7 +212,12 @@ mod tests {
                 ]),
                 ..Sources::default()
             };
-            let reloads = Reloads { sources, asked };
+            let file = None;
+            let reloads = Reloads {
+                sources,
+                file,
+                asked,
+            };
             let mut running = JoinSet::new();
             running.spawn(run(reloads, TlsRoots::Bundled, clock, sender));
             tokio::time::sleep(LOOK * 2).await;

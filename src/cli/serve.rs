@@ -10,7 +10,7 @@ use super::output::say;
 use super::{Misuse, Workers, block_on, load, log, signals, sources};
 use crate::app::{self, App, Listeners, Reloads};
 use crate::clock::Clock;
-use crate::config::{Config, Environment, Sources};
+use crate::config::{Environment, Loaded, Sources};
 use crate::demo;
 use crate::monitor::Pace;
 
@@ -30,10 +30,11 @@ pub(super) fn serve(global: &Global, options: &Serve, environment: Environment) 
     if let Err(status) = log(loaded.config.log, directives.as_deref()) {
         return status;
     }
-    block_on(Workers::PerCore, run(loaded.config, sources))
+    block_on(Workers::PerCore, run(loaded, sources))
 }
 
-async fn run(config: Config, sources: Sources) -> Result<ExitCode> {
+async fn run(loaded: Loaded, sources: Sources) -> Result<ExitCode> {
+    let Loaded { config, file, .. } = loaded;
     let mut tasks = JoinSet::new();
     // Before anything waits: a stop signal during start must be obeyed.
     let signals = signals::install(&mut tasks)?;
@@ -52,7 +53,11 @@ async fn run(config: Config, sources: Sources) -> Result<ExitCode> {
     let app = App::start(config, Clock::system(), Pace::Spread)
         .map_err(|error| Misuse(format!("{error:#}")))?;
     tracing::info!(%address, targets = count, "watching {count} {noun}, listening on {address}");
-    let reloads = Reloads { sources, asked };
+    let reloads = Reloads {
+        sources,
+        file,
+        asked,
+    };
     app.serve(listeners, signals, Some(reloads)).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -34,6 +34,8 @@ mod tests;
 use std::fmt;
 use std::path::PathBuf;
 
+use sha2::{Digest as _, Sha256};
+
 pub use certificate::{Identity, not_after};
 pub use default_toml::default_toml;
 pub use duration::format as format_duration;
@@ -89,13 +91,17 @@ pub struct Loaded {
     pub config: Config,
     /// What works, but is probably not meant.
     pub warnings: Vec<Problem>,
+    /// As [`read_file`], from just before it was read: so a change meanwhile shows later.
+    pub file: Option<[u8; 32]>,
 }
 
-/// What the configuration file holds now; none where none is named or it cannot be read.
+/// A digest of what the configuration file holds now; none where none is named or it cannot be
+/// read.
 #[must_use]
-pub fn read_file(sources: &Sources) -> Option<Vec<u8>> {
+pub fn read_file(sources: &Sources) -> Option<[u8; 32]> {
     let path = file_path(sources, &mut Problems::default())?;
-    file::read_bytes(&path)
+    let bytes = file::read_bytes(&path)?;
+    Some(Sha256::digest(&bytes).into())
 }
 
 /// A digest of what the file of certificate authorities holds now; none where none is named or it
@@ -114,6 +120,7 @@ pub fn read_roots(roots: &TlsRoots) -> Option<[u8; 32]> {
 /// [`Problems`] with everything that is wrong, and the warnings, too.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     let mut problems = Problems::default();
+    let digest = read_file(sources);
     let environment = &sources.environment;
     let file = match file_path(sources, &mut problems) {
         Some(path) => file::load(&path, &mut problems),
@@ -146,6 +153,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
         Some(config) if problems.errors() == 0 => Ok(Loaded {
             config,
             warnings: problems.into_warnings(),
+            file: digest,
         }),
         _ => Err(problems),
     }

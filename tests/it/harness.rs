@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use why403::app::{App, Listeners, Reloads, StopSignal};
 use why403::clock::Clock;
-use why403::config::{self, Config, Environment, Sources};
+use why403::config::{self, Config, Environment, Loaded, Sources};
 use why403::diagnosis::{Diagnosis, Outcome};
 use why403::health::Status;
 use why403::monitor::{Monitor, Pace};
@@ -182,9 +182,13 @@ impl Service {
     /// Starts with what a file says, and goes on with what it says later; a message asks to read
     /// it at once.
     pub(crate) fn following(sources: Sources) -> (Self, mpsc::Sender<()>) {
-        let config = config::load(&sources).unwrap().config;
+        let Loaded { config, file, .. } = config::load(&sources).unwrap();
         let (ask, asked) = mpsc::channel(1);
-        let reloads = Reloads { sources, asked };
+        let reloads = Reloads {
+            sources,
+            file,
+            asked,
+        };
         (Self::serve(config, Some(reloads)), ask)
     }
 
